@@ -1,0 +1,3 @@
+//! The host tool: the engine of the browser, from a terminal.
+
+fn main() {}
