@@ -8,5 +8,6 @@
 //! ARCHITECTURE.md has the picture.
 
 pub mod error;
+pub mod gguf;
 
 pub use error::{Error, Result};
