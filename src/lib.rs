@@ -9,5 +9,6 @@
 
 pub mod error;
 pub mod gguf;
+pub mod sampling;
 
 pub use error::{Error, Result};
