@@ -3,45 +3,75 @@
 
 use super::{Candidate, softmax, top_k};
 
-/// Size of the first selection when no top-k came before; a language model's
-/// nucleus is rarely larger.
+/// What is tried first when no top-k came before: a model that knows what comes
+/// next has its nucleus within.
 const FIRST_SELECTION: usize = 256;
+/// Candidates that are sorted rather than halved once more.
+const SORTED: usize = 32;
 
-/// Leaves the nucleus of `candidates`, whose probabilities add up to 1; sorts
-/// them, the best first.
+/// Leaves the nucleus of `candidates`, whose probabilities add up to 1.
 pub(super) fn truncate(candidates: &mut Vec<Candidate>, p: f32) {
-    candidates.sort_unstable_by(Candidate::rank);
-    let Some(&Candidate { logit: best, .. }) = candidates.first() else { return };
-    let total = candidates.iter().map(|c| f64::from(softmax::weight(c.logit, best, 1.0))).sum();
-    keep(candidates, p, total);
+    let best = candidates.iter().map(|c| c.logit).fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = candidates.iter().map(|c| weight(c, best)).sum();
+    keep(candidates, best, f64::from(p) * total);
 }
 
-/// Fills `out` with the nucleus of all `logits`, the best first.
+/// Fills `out` with the nucleus of all `logits`.
 pub(super) fn collect(logits: &[f32], p: f32, out: &mut Vec<Candidate>) {
-    let total = softmax::total_weight(logits);
-    let mut k = FIRST_SELECTION;
-    loop {
-        top_k::collect(logits, k, out);
-        out.sort_unstable_by(Candidate::rank);
-        if keep(out, p, total) || k >= logits.len() {
-            return;
-        }
-        k = k.saturating_mul(8);
+    let (best, total) = (softmax::largest(logits), softmax::total_weight(logits));
+    let goal = f64::from(p) * total;
+    top_k::collect(logits, FIRST_SELECTION, out);
+    if keep(out, best, goal) {
+        return;
     }
+    // n weights below (total − goal) / n cannot make up the difference between
+    // total and goal, so the nucleus is without them. The bar is set a little
+    // lower, for what is lost in rounding.
+    let least = (total - goal) / logits.len() as f64;
+    let bar = (f64::from(best) + least.ln() - 0.01) as f32;
+    out.clear();
+    for (token, &logit) in logits.iter().enumerate() {
+        if logit >= bar && logit > f32::NEG_INFINITY {
+            out.push(Candidate { token: token as u32, logit });
+        }
+    }
+    keep(out, best, goal);
 }
 
-/// Cuts the sorted `candidates` behind the one whose weight makes the sum reach
-/// p · `total`; false if the sum does not.
-fn keep(candidates: &mut Vec<Candidate>, p: f32, total: f64) -> bool {
-    let Some(&Candidate { logit: best, .. }) = candidates.first() else { return false };
-    let goal = f64::from(p) * total;
-    let mut sum = 0.0;
-    for (i, candidate) in candidates.iter().enumerate() {
-        sum += f64::from(softmax::weight(candidate.logit, best, 1.0));
+fn weight(candidate: &Candidate, best: f32) -> f64 {
+    f64::from(softmax::weight(candidate.logit, best, 1.0))
+}
+
+/// Keeps the fewest best candidates whose weights reach `goal` together, at
+/// least one. If all do not reach it, keeps all and returns false.
+///
+/// Halves the range in which the last kept one must be: a selection instead of
+/// a sort, linear in all.
+fn keep(candidates: &mut Vec<Candidate>, best: f32, goal: f64) -> bool {
+    let (mut start, mut end) = (0, candidates.len());
+    let mut sum = 0.0; // of the weights before `start`
+    while end - start > SORTED {
+        let half = (end - start) / 2;
+        let range = &mut candidates[start..end];
+        range.select_nth_unstable_by(half, Candidate::rank);
+        let better: f64 = range[..half].iter().map(|c| weight(c, best)).sum();
+        if sum + better >= goal {
+            end = start + half;
+        } else {
+            sum += better;
+            start += half;
+        }
+    }
+    candidates[start..end].sort_unstable_by(Candidate::rank);
+    for i in start..end {
+        sum += weight(&candidates[i], best);
         if sum >= goal {
             candidates.truncate(i + 1);
             return true;
         }
     }
-    false
+    // Behind the range the goal has been reached: only rounding has missed it here.
+    let reached = end < candidates.len();
+    candidates.truncate(end);
+    reached
 }
