@@ -8,5 +8,7 @@
 //! ARCHITECTURE.md has the picture.
 
 pub mod error;
+pub mod gguf;
+pub mod sampling;
 
 pub use error::{Error, Result};
