@@ -9,6 +9,11 @@
 
 pub mod error;
 pub mod gguf;
+mod kernels;
+mod kv_cache;
+mod ops;
+mod quant;
 pub mod sampling;
+pub mod team;
 
 pub use error::{Error, Result};
