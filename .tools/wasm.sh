@@ -35,16 +35,24 @@ cargo_wasm() {
     std=(-Z "build-std=std,panic_abort")
     env+=(RUSTC_BOOTSTRAP=1)
   fi
+  mkdir -p "target/wasm/$variant"
+  [ -f "$(raw_wasm "$variant")" ] || say "compiling the $variant binary (the first time takes minutes)"
+  local log=target/wasm/$variant/cargo.log failed=""
   env "${env[@]}" cargo rustc --quiet --release --lib --crate-type cdylib --no-default-features \
     --target wasm32-unknown-unknown --target-dir "target/wasm/$variant" \
-    ${std[@]+"${std[@]}"} || die "the $variant binary did not compile"
+    ${std[@]+"${std[@]}"} 2>"$log" || failed=1
+  # That atomics are unstable is known, and said by rustc at every build.
+  sed '/^warning: unstable feature specified for/,/^$/d' "$log" >&2
+  [ -z "$failed" ] || die "the $variant binary did not compile"
 }
+
+# raw_wasm VARIANT: what cargo makes, before wasm-bindgen.
+raw_wasm() { echo "target/wasm/$1/wasm32-unknown-unknown/release/pagelm.wasm"; }
 
 # The optimised file is written last, so its age tells whether all was done.
 bind_wasm() {
-  local variant=$1
-  local in=target/wasm/$variant/wasm32-unknown-unknown/release/pagelm.wasm
-  local out=pkg/wasm/$variant
+  local variant=$1 in out=pkg/wasm/$1
+  in=$(raw_wasm "$variant")
   stale "$out/pagelm_bg.wasm" "$in" .tools/wasm.sh .tools/package-lock.json Cargo.lock || return 0
   say "binding and optimising the $variant binary"
   local work=target/wasm/$variant/bound
