@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sendText } from "./server.mjs";
+import { sendFile, sendText } from "./server.mjs";
 
 const BINARY = { "Content-Type": "application/octet-stream" };
 
@@ -25,6 +25,11 @@ export function status(code) {
 export function htmlPage() {
   const page = "<!doctype html>\n<title>Sign in</title>\n<p>Sign in to see this file.\n";
   return (_request, response) => sendText(response, 200, page, "text/html; charset=utf-8");
+}
+
+/** Sends a file as a good server does. */
+export function wholeFile(file) {
+  return (request, response) => sendFile(request, response, file);
 }
 
 /** Promises the whole file, and breaks the connection after `fraction` of it. */
