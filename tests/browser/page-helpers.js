@@ -30,7 +30,8 @@ function textOf(chunks) {
 }
 
 // Every value of every store of every database of this origin, as
-// { database, store, key, value }; for tests that look at what is stored.
+// { database, store, key, text, length }: the value as JSON without its bytes,
+// and how many bytes it holds.
 async function storedRecords() {
   const records = [];
   for (const { name } of await indexedDB.databases()) {
@@ -38,21 +39,53 @@ async function storedRecords() {
     for (const store of database.objectStoreNames) {
       const source = database.transaction(store).objectStore(store);
       const [keys, values] = await Promise.all([settled(source.getAllKeys()), settled(source.getAll())]);
-      keys.forEach((key, i) => records.push({ database: name, store, key, value: values[i] }));
+      keys.forEach((key, i) => {
+        const text = JSON.stringify(values[i], (_, part) => (part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? undefined : part));
+        records.push({ database: name, store, key, text, length: bytesOf(values[i])?.length ?? 0 });
+      });
     }
     database.close();
   }
   return records;
 }
 
-// Puts `value` in place of a stored record.
-async function overwrite({ database, store, key }, value) {
+// Damages the stored record with this key: flips one bit in the middle of its
+// bytes, cuts its bytes short, or deletes it.
+async function damage({ database, store, key }, how) {
   const open = await settled(indexedDB.open(database));
   const target = open.transaction(store, "readwrite").objectStore(store);
-  if (value === undefined) await settled(target.delete(key));
-  else if (target.keyPath === null) await settled(target.put(value, key));
-  else await settled(target.put(value));
+  if (how === "delete") {
+    await settled(target.delete(key));
+  } else {
+    const value = await settled(target.get(key));
+    const changed = changeBytes(value, how);
+    await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
+  }
   open.close();
+}
+
+// The weights of a record: the value itself, or the field of it that is binary.
+function bytesOf(value) {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const field = binaryField(value);
+  return field === undefined ? undefined : bytesOf(value[field]);
+}
+
+function binaryField(value) {
+  const isBinary = (field) => value[field] instanceof ArrayBuffer || ArrayBuffer.isView(value[field]);
+  const fields = typeof value === "object" && value !== null ? Object.keys(value).filter(isBinary) : [];
+  return fields.sort((a, b) => value[b].byteLength - value[a].byteLength)[0];
+}
+
+function changeBytes(value, how) {
+  const bytes = bytesOf(value).slice();
+  bytes[bytes.length >> 1] ^= 1;
+  const changed = how === "shorten" ? bytes.slice(0, -1) : bytes;
+  if (value instanceof ArrayBuffer) return changed.buffer;
+  if (ArrayBuffer.isView(value)) return changed;
+  const field = binaryField(value);
+  return { ...value, [field]: value[field] instanceof ArrayBuffer ? changed.buffer : changed };
 }
 
 function settled(request) {
@@ -62,7 +95,7 @@ function settled(request) {
   });
 }
 
-Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, overwrite });
+Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage });
 try {
   Object.assign(globalThis, await import("./pkg/pagelm.js"));
   globalThis.helpersReady = true;
