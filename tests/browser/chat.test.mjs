@@ -123,13 +123,14 @@ describe("the real model", needsRealModel(), () => {
   });
 
   for (const [index, reference] of references().entries()) {
-    test(`greedy text ${index + 1} equals the reference up to its first close step`, async () => {
-      const sure = leadingSure(reference.margin);
-      const result = await complete({ prompt: reference.prompt_tokens, max_tokens: Math.max(sure, 1), temperature: 0, logprobs: 1 });
-      const text = result.choices[0].text;
-      const expected = await page.evaluate((ids) => lm.detokenize(ids), reference.tokens.slice(0, sure));
-      assert.ok(text.startsWith(expected), `${JSON.stringify(text)} for ${JSON.stringify(expected)}`);
-    });
+    const sure = leadingSure(reference.margin);
+    if (sure > 0) {
+      test(`greedy text ${index + 1} equals the reference up to its first close step (${sure} tokens)`, async () => {
+        const result = await complete({ prompt: reference.prompt_tokens, max_tokens: sure, temperature: 0, ignore_eos: true });
+        const expected = await page.evaluate((ids) => lm.detokenize(ids), reference.tokens.slice(0, sure));
+        assert.equal(result.choices[0].text, expected);
+      });
+    }
 
     // The free run above ends at the first close call, often at once; given the
     // reference's own text so far, every step with a clear winner can be compared.
