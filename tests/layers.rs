@@ -1,6 +1,8 @@
 //! The import rule: who may name whom in `src/`, where `cfg(target_arch)` and
 //! where `unsafe` may stand. ARCHITECTURE.md shows the same order as a picture.
 
+#![cfg(not(target_arch = "wasm32"))] // reads the source tree
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
