@@ -7,6 +7,17 @@
 //! `store` fetches and keeps the weights and `worker` speaks with the page.
 //! ARCHITECTURE.md has the picture.
 
+pub mod chat;
 pub mod error;
+pub mod gguf;
+mod kernels;
+mod kv_cache;
+pub mod model;
+mod ops;
+mod quant;
+pub mod sampling;
+pub mod session;
+pub mod team;
+pub mod tokenizer;
 
 pub use error::{Error, Result};

@@ -1,0 +1,50 @@
+//! The only SIMD: products of packed weights with activations, attention
+//! tiles, and row operations. Shapes only; nothing here knows a model.
+//!
+//! The integer kernels stand in three levels of one trait ([`Level`]):
+//! [`scalar`] (the twin that the tests compare with, and what the host runs),
+//! `simd128` and `relaxed`. The level is chosen here, once, at build time. The
+//! float kernels are written once over [`f32x4`].
+
+#![allow(unsafe_code)] // the one room for SIMD loads and stores: each block states its bounds
+
+mod attend;
+mod f32x4;
+mod float;
+mod level;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod relaxed;
+mod row;
+#[cfg_attr(target_arch = "wasm32", cfg_attr(not(test), allow(dead_code)))]
+mod scalar;
+#[cfg(target_arch = "wasm32")]
+mod simd128;
+mod stripe;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use attend::{Rows, score_keys, weigh_values};
+pub(crate) use float::{gemm_float, gemv_float};
+pub(crate) use level::{Level, Q4_BLOCK, Q8_BLOCK, Quantised, gemm_q4, gemm_q8, gemv_q4, gemv_q8};
+pub(crate) use row::{add_scaled, rms_norm, rotate_pairs, scale, silu_mul, softmax_terms};
+pub(crate) use stripe::{Columns, Stripe};
+
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+compile_error!("build for wasm32 with -C target-feature=+simd128 (build.sh does)");
+
+/// The best level that this build can run.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+pub(crate) type Best = relaxed::Relaxed;
+/// The best level that this build can run.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+pub(crate) type Best = simd128::Simd128;
+/// The best level that this build can run.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Best = scalar::Scalar;
+
+/// Rows in a panel: the packed layouts interleave this many.
+pub(crate) const PANEL_ROWS: usize = 8;
+/// Tokens in a panel of activations for the GEMM kernels.
+pub(crate) const PANEL_TOKENS: usize = 4;
+/// Weights that share a scale in the integer layouts.
+pub(crate) const BLOCK: usize = 32;

@@ -1,0 +1,191 @@
+//! The plain twin of the integer kernels: the reference of the tests, and what
+//! the host tool runs. Activations are kept as they are, `[block][token]`:
+//! 32 i8, scale d (f32), s = d·Σq (f32).
+
+use super::f32x4::F32x4;
+use super::level::{Level, Q4_BLOCK, Q8_BLOCK, Tile, block_of, block_scale};
+use super::{BLOCK, PANEL_ROWS};
+use half::f16;
+
+/// No SIMD.
+pub(crate) struct Scalar;
+
+/// i8 values, scale and scaled sum of one block.
+const X: usize = BLOCK + 8;
+/// Columns of one group: what four neighbouring bytes hold.
+const GROUP: usize = 4;
+
+impl Level for Scalar {
+    const Q4_X: usize = X;
+    const Q8_X: usize = X;
+    const Q4_UNPACKED: usize = BLOCK * PANEL_ROWS + PANEL_ROWS * 4;
+
+    fn quantise_q4<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
+        for (i, out) in out.chunks_exact_mut(X).take(T * n_blocks).enumerate() {
+            let (q, d, s) = match block_of(x, stride, i % T, i / T) {
+                Some(block) => quantise_block(block),
+                None => ([0; BLOCK], 0.0, 0.0),
+            };
+            for (out, q) in out.iter_mut().zip(q) {
+                *out = q as u8;
+            }
+            out[BLOCK..BLOCK + 4].copy_from_slice(&d.to_le_bytes());
+            out[BLOCK + 4..].copy_from_slice(&s.to_le_bytes());
+        }
+    }
+
+    fn quantise_q8<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
+        Self::quantise_q4::<T>(x, stride, n_blocks, out);
+    }
+
+    unsafe fn q4_tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+        // SAFETY: by the caller.
+        let (w, x) = unsafe { (bytes(panel, n_blocks * Q4_BLOCK), bytes(x, n_blocks * X)) };
+        let mut sum = [[0.0; PANEL_ROWS]];
+        let mut unpacked = [0; Self::Q4_UNPACKED];
+        for (w, x) in w.chunks_exact(Q4_BLOCK).zip(x.chunks_exact(X)) {
+            unpack_block(w, &mut unpacked);
+            q4_block(&unpacked, x, &mut sum);
+        }
+        tile(sum)
+    }
+
+    unsafe fn q4_unpack(panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        let (w, out) = unsafe {
+            let out = core::slice::from_raw_parts_mut(out, n_blocks * Self::Q4_UNPACKED);
+            (bytes(panel, n_blocks * Q4_BLOCK), out)
+        };
+        let out = out.chunks_exact_mut(Self::Q4_UNPACKED);
+        for (w, out) in w.chunks_exact(Q4_BLOCK).zip(out) {
+            unpack_block(w, out);
+        }
+    }
+
+    unsafe fn q4_tile4(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: by the caller.
+        let (w, x) =
+            unsafe { (bytes(unpacked, n_blocks * Self::Q4_UNPACKED), bytes(x, n_blocks * 4 * X)) };
+        let mut sum = [[0.0; PANEL_ROWS]; 4];
+        for (w, x) in w.chunks_exact(Self::Q4_UNPACKED).zip(x.chunks_exact(4 * X)) {
+            q4_block(w, x, &mut sum);
+        }
+        tile(sum)
+    }
+
+    unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
+        // SAFETY: by the caller.
+        let (w, x) = unsafe { (bytes(panel, n_blocks * Q8_BLOCK), bytes(x, n_blocks * T * X)) };
+        let mut sum = [[0.0; PANEL_ROWS]; T];
+        for (w, x) in w.chunks_exact(Q8_BLOCK).zip(x.chunks_exact(T * X)) {
+            let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
+            for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
+                let (d, _) = scale_and_sum(x);
+                for (r, dot) in dots_q8(q, x).into_iter().enumerate() {
+                    sum[r] += dot as f32 * (f16_at(scales, r) * d);
+                }
+            }
+        }
+        tile(sum)
+    }
+}
+
+/// q (in -127..=127), d and d·Σq of one block.
+pub(crate) fn quantise_block(x: &[f32; BLOCK]) -> ([i8; BLOCK], f32, f32) {
+    let max = x.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let (d, inverse) = block_scale(max);
+    let q = x.map(|v| F32x4::splat(v * inverse).round_ties_even().to_array()[0] as i8);
+    let sum: i32 = q.iter().map(|&q| q as i32).sum();
+    (q, d, d * sum as f32)
+}
+
+/// Nibbles to bytes in the order of Q8, then the scales as they are.
+fn unpack_block(w: &[u8], out: &mut [u8]) {
+    let (q, scales) = w.split_at(BLOCK / 2 * PANEL_ROWS);
+    let (out_q, out_scales) = out.split_at_mut(BLOCK * PANEL_ROWS);
+    let group = GROUP * PANEL_ROWS;
+    for (q, out) in q.chunks_exact(group).zip(out_q.chunks_exact_mut(2 * group)) {
+        let (low, high) = out.split_at_mut(group);
+        for ((q, low), high) in q.iter().zip(low).zip(high) {
+            *low = q & 15;
+            *high = q >> 4;
+        }
+    }
+    out_scales.copy_from_slice(scales);
+}
+
+/// One block of Q4: sum += d·(Σ q·x) + m·s.
+fn q4_block<const T: usize>(w: &[u8], x: &[u8], sum: &mut [[f32; PANEL_ROWS]; T]) {
+    let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
+    for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
+        let (d, s) = scale_and_sum(x);
+        for (r, dot) in dots_q4(q, x).into_iter().enumerate() {
+            sum[r] += dot as f32 * (f16_at(scales, r) * d);
+            sum[r] += f16_at(scales, PANEL_ROWS + r) * s;
+        }
+    }
+}
+
+/// Integer dot products of 8 rows of weights in 0..16 with one block of activations.
+///
+/// Lane by lane in i16, which a block cannot overflow: 8 groups · 15 · 127 < 2^15.
+#[inline(always)]
+fn dots_q4(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    let mut lanes = [0i16; PANEL_ROWS * GROUP];
+    for (w, x) in groups(w, x) {
+        for i in 0..lanes.len() {
+            lanes[i] = lanes[i].wrapping_add((w[i] as i16).wrapping_mul(x[i]));
+        }
+    }
+    core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().map(|&l| l as i32).sum())
+}
+
+/// The same for weights of i8.
+#[inline(always)]
+fn dots_q8(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    let mut lanes = [0i32; PANEL_ROWS * GROUP];
+    for (w, x) in groups(w, x) {
+        for i in 0..lanes.len() {
+            lanes[i] += (w[i] as i8 as i16).wrapping_mul(x[i]) as i32; // |w·x| ≤ 128 · 127
+        }
+    }
+    core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().sum())
+}
+
+/// Groups of four columns: the weights of 8 rows, and the activations once for each.
+#[inline(always)]
+fn groups<'a>(
+    w: &'a [u8],
+    x: &'a [u8],
+) -> impl Iterator<Item = (&'a [u8; PANEL_ROWS * GROUP], [i16; PANEL_ROWS * GROUP])> {
+    let (w, x) = (w.as_chunks().0, x.as_chunks::<GROUP>().0);
+    w.iter().zip(x).map(|(w, x)| {
+        let x = x.map(|x| x as i8 as i16);
+        (w, core::array::from_fn(|i| x[i % GROUP]))
+    })
+}
+
+fn scale_and_sum(x: &[u8]) -> (f32, f32) {
+    let at = |i: usize| f32::from_le_bytes([x[i], x[i + 1], x[i + 2], x[i + 3]]);
+    (at(BLOCK), at(BLOCK + 4))
+}
+
+#[inline(always)]
+fn f16_at(bytes: &[u8], i: usize) -> f32 {
+    let bits = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
+    f16::from_bits(bits).to_f32()
+}
+
+fn tile<const T: usize>(sum: [[f32; PANEL_ROWS]; T]) -> Tile<T> {
+    sum.map(|s| {
+        let (low, high) = ([s[0], s[1], s[2], s[3]], [s[4], s[5], s[6], s[7]]);
+        [F32x4::from_array(&low), F32x4::from_array(&high)]
+    })
+}
+
+/// # Safety
+/// `p` must be valid for reading `n` bytes during the call that uses the slice.
+unsafe fn bytes<'a>(p: *const u8, n: usize) -> &'a [u8] {
+    // SAFETY: by the caller.
+    unsafe { core::slice::from_raw_parts(p, n) }
+}

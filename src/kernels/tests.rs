@@ -1,0 +1,340 @@
+//! One suite for every level, on the host and in the browser: each against the scalar
+//! twin (tight: the integer parts are exact), and the twin against f64 products of the
+//! unquantised values (bounded by what 8-bit activations cost).
+
+use super::attend::{Rows, score_keys, weigh_values};
+use super::float::{gemm_float, gemv_float};
+use super::level::{Level, Quantised, gemm_q4, gemm_q8, gemv_q4, gemv_q8};
+use super::row::{rms_norm, rotate_pairs, silu_mul, softmax_terms};
+use super::scalar::Scalar;
+use super::stripe::{Columns, Stripe};
+use super::{BLOCK, PANEL_ROWS, PANEL_TOKENS};
+use crate::gguf::GgmlType;
+use crate::quant::Packed;
+use half::f16;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// Relative to Σ|w·x|: differences in the order of f32 sums only.
+const TIGHT: f64 = 2e-6;
+
+/// Awkward shapes: (rows, blocks in a row).
+const SHAPES: [(usize, usize); 7] = [(8, 1), (1, 1), (7, 3), (16, 2), (24, 18), (9, 48), (64, 5)];
+/// One token, panels with holes, whole panels.
+const TOKENS: [usize; 6] = [1, 2, 3, 4, 7, 12];
+
+/// Kinds of activations that have gone wrong somewhere.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Random,
+    Zero,
+    Huge,
+    Tiny,
+    /// One value dwarfs its block.
+    Outlier,
+    /// All at the quantisation's bounds.
+    Extremes,
+}
+
+const INPUTS: [Input; 6] =
+    [Input::Random, Input::Zero, Input::Huge, Input::Tiny, Input::Outlier, Input::Extremes];
+
+fn activations(kind: Input, len: usize, rng: &mut StdRng) -> Vec<f32> {
+    (0..len)
+        .map(|i| {
+            let x: f32 = rng.random_range(-2.0..2.0);
+            match kind {
+                Input::Random => x,
+                Input::Zero => 0.0,
+                Input::Huge => x * 3e4,
+                Input::Tiny => x * 1e-20,
+                Input::Outlier if i % BLOCK == 5 => 2500.0,
+                Input::Outlier => x,
+                Input::Extremes => [-1.0, 1.0][rng.random_range(0..2)],
+            }
+        })
+        .collect()
+}
+
+/// Random GGML blocks with finite scales; `extreme` weights are all at their bounds.
+fn blocks(dtype: GgmlType, n: usize, extreme: bool, rng: &mut StdRng) -> Vec<u8> {
+    let mut out = Vec::new();
+    for _ in 0..n {
+        let scale = |rng: &mut StdRng| f16::from_f32(rng.random_range(-0.1..0.1)).to_le_bytes();
+        out.extend(scale(rng));
+        if dtype == GgmlType::Q4_1 {
+            out.extend(scale(rng));
+        }
+        let bytes = if dtype == GgmlType::Q8_0 { BLOCK } else { BLOCK / 2 };
+        let bounds = if dtype == GgmlType::Q8_0 { [0x80, 0x7f] } else { [0x00, 0xff] };
+        out.extend((0..bytes).map(|_| match extreme {
+            true => bounds[rng.random_range(0..2)],
+            false => rng.random::<u8>(),
+        }));
+    }
+    out
+}
+
+fn packed(
+    dtype: GgmlType,
+    rows: usize,
+    n_blocks: usize,
+    extreme: bool,
+    rng: &mut StdRng,
+) -> Packed {
+    let layout = crate::quant::layout_of(dtype).unwrap();
+    let mut matrix = Packed::zeroed(layout, rows, n_blocks * BLOCK).unwrap();
+    let bytes = blocks(dtype, rows * n_blocks, extreme, rng);
+    let panel = bytes.len() / rows * PANEL_ROWS;
+    for (p, rows) in bytes.chunks(panel).enumerate() {
+        matrix.pack_panel(dtype, p, rows).unwrap();
+    }
+    matrix
+}
+
+/// `[n_tokens, panels · 8]`, added to `start`.
+fn run<L: Level>(w: &Packed, q8: bool, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32> {
+    let (width, n_blocks) = (w.n_cols(), w.n_cols() / BLOCK);
+    let stride = w.n_panels() * PANEL_ROWS;
+    let bytes = n_blocks * if q8 { L::Q8_X } else { L::Q4_X };
+    let panels = w.panels(0..w.n_panels());
+    let mut y = vec![start; n_tokens * stride];
+    let add = start != 0.0;
+    if n_tokens == 1 {
+        let mut quantised = vec![0; bytes];
+        match q8 {
+            true => L::quantise_q8::<1>(x, width, n_blocks, &mut quantised),
+            false => L::quantise_q4::<1>(x, width, n_blocks, &mut quantised),
+        }
+        let x = Quantised { bytes: &quantised, n_blocks };
+        match q8 {
+            true => gemv_q8::<L>(panels, x, &mut y, add),
+            false => gemv_q4::<L>(panels, x, &mut y, add),
+        }
+    } else {
+        let mut quantised = vec![0; n_tokens.div_ceil(PANEL_TOKENS) * PANEL_TOKENS * bytes];
+        let rows = x.chunks(PANEL_TOKENS * width);
+        for (x, out) in rows.zip(quantised.chunks_mut(PANEL_TOKENS * bytes)) {
+            match q8 {
+                true => L::quantise_q8::<PANEL_TOKENS>(x, width, n_blocks, out),
+                false => L::quantise_q4::<PANEL_TOKENS>(x, width, n_blocks, out),
+            }
+        }
+        let x = Quantised { bytes: &quantised, n_blocks };
+        // Two stripes, as two threads would have them.
+        let cut = w.n_panels() / 2 * PANEL_ROWS;
+        let columns = Columns::new(&mut y, stride, [0..cut, cut..stride]);
+        for (i, range) in
+            [0..cut / PANEL_ROWS, cut / PANEL_ROWS..w.n_panels()].into_iter().enumerate()
+        {
+            let mut scratch = vec![0; n_blocks * L::Q4_UNPACKED];
+            match q8 {
+                true => gemm_q8::<L>(w.panels(range), x, &mut columns.take(i), add),
+                false => gemm_q4::<L>(w.panels(range), x, &mut columns.take(i), &mut scratch, add),
+            }
+        }
+    }
+    y
+}
+
+/// Σ|w·x| of a row: the scale of its rounding errors.
+fn magnitude(w: &[f32], x: &[f32]) -> f64 {
+    w.iter().zip(x).map(|(w, x)| (*w as f64 * *x as f64).abs()).sum::<f64>().max(1e-30)
+}
+
+fn sweep(mut check: impl FnMut(&Packed, bool, &[f32], usize, &str)) {
+    let mut rng = StdRng::seed_from_u64(7);
+    for dtype in [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q8_0] {
+        for (rows, n_blocks) in SHAPES {
+            for input in INPUTS {
+                let extreme = matches!(input, Input::Extremes);
+                let w = packed(dtype, rows, n_blocks, extreme, &mut rng);
+                for n_tokens in TOKENS {
+                    let x = activations(input, n_tokens * n_blocks * BLOCK, &mut rng);
+                    let what =
+                        format!("{dtype:?} {rows}×{n_blocks} blocks, {n_tokens} × {input:?}");
+                    check(&w, dtype == GgmlType::Q8_0, &x, n_tokens, &what);
+                }
+            }
+        }
+    }
+}
+
+fn equals_scalar<L: Level>() {
+    sweep(|w, q8, x, n_tokens, what| {
+        for start in [0.0, 1.5] {
+            let found = run::<L>(w, q8, x, n_tokens, start);
+            let twin = run::<Scalar>(w, q8, x, n_tokens, start);
+            let stride = w.n_panels() * PANEL_ROWS;
+            let mut row = vec![0.0; w.n_cols()];
+            for r in 0..w.n_rows() {
+                w.row(r, &mut row);
+                for (t, x) in x.chunks(w.n_cols()).enumerate() {
+                    let (a, b) = (found[t * stride + r] as f64, twin[t * stride + r] as f64);
+                    let scale = magnitude(&row, x) + start as f64;
+                    // Q4's d·q + m cancel: their parts are larger than their sum.
+                    assert!((a - b).abs() <= 20.0 * TIGHT * scale, "{what}: {a} is not {b}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn scalar_is_close_to_f64() {
+    sweep(|w, q8, x, n_tokens, what| {
+        let found = run::<Scalar>(w, q8, x, n_tokens, 0.0);
+        let stride = w.n_panels() * PANEL_ROWS;
+        let mut row = vec![0.0; w.n_cols()];
+        for r in 0..w.n_rows() {
+            w.row(r, &mut row);
+            for (t, x) in x.chunks(w.n_cols()).enumerate() {
+                let exact: f64 = row.iter().zip(x).map(|(w, x)| *w as f64 * *x as f64).sum();
+                // Each activation is off by at most half a step of its block.
+                let bound: f64 = row
+                    .chunks(BLOCK)
+                    .zip(x.chunks(BLOCK))
+                    .map(|(w, x)| {
+                        let step = x.iter().fold(0.0f32, |m, x| m.max(x.abs())) as f64 / 127.0;
+                        w.iter().map(|w| w.abs() as f64).sum::<f64>() * step * 0.5
+                    })
+                    .sum();
+                let error = (found[t * stride + r] as f64 - exact).abs();
+                let rounding = 40.0 * TIGHT * magnitude(&row, x);
+                assert!(error <= bound * 1.001 + rounding, "{what}: off by {error}, bound {bound}");
+            }
+        }
+        // Rows that only fill up the last panel are zero.
+        for row in found.chunks(stride) {
+            assert!(row[w.n_rows()..].iter().all(|y| *y == 0.0), "{what}");
+        }
+    });
+}
+
+#[cfg(target_arch = "wasm32")]
+#[test]
+fn simd128_equals_scalar() {
+    equals_scalar::<super::simd128::Simd128>();
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+#[test]
+fn relaxed_equals_scalar() {
+    equals_scalar::<super::relaxed::Relaxed>();
+}
+
+#[test]
+fn the_best_level_equals_scalar() {
+    equals_scalar::<super::Best>();
+}
+
+#[test]
+fn float_products_are_close_to_f64() {
+    let mut rng = StdRng::seed_from_u64(8);
+    for (panels, k) in [(1usize, 1usize), (2, 3), (1, 64), (3, 129)] {
+        let w: Vec<f32> = activations(Input::Random, panels * k * PANEL_ROWS, &mut rng);
+        let halves: Vec<u16> = w.iter().map(|w| f16::from_f32(*w).to_bits()).collect();
+        for n_tokens in TOKENS {
+            let x = activations(Input::Random, n_tokens * k, &mut rng);
+            let stride = panels * PANEL_ROWS;
+            let (mut y, mut y16) = (vec![0.5; n_tokens * stride], vec![0.0; n_tokens * stride]);
+            if n_tokens == 1 {
+                gemv_float(&w, &x, &mut y, true);
+                gemv_float(&halves, &x, &mut y16, false);
+            } else {
+                gemm_float(&w, &x, k, &mut Stripe::whole(&mut y, stride), true);
+                gemm_float(&halves, &x, k, &mut Stripe::whole(&mut y16, stride), false);
+            }
+            for (t, x) in x.chunks(k).enumerate() {
+                for r in 0..stride {
+                    let at = |i: usize| (r / PANEL_ROWS * k + i) * PANEL_ROWS + r % PANEL_ROWS;
+                    let dot = |w: &dyn Fn(usize) -> f64| -> f64 {
+                        x.iter().enumerate().map(|(i, x)| w(at(i)) * *x as f64).sum()
+                    };
+                    let exact = dot(&|i| w[i] as f64) + 0.5;
+                    let exact16 = dot(&|i| f16::from_bits(halves[i]).to_f64());
+                    let limit = TIGHT * 4.0 * k as f64 + TIGHT;
+                    assert!((y[t * stride + r] as f64 - exact).abs() < limit);
+                    assert!((y16[t * stride + r] as f64 - exact16).abs() < limit);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_products_are_close_to_f64() {
+    let mut rng = StdRng::seed_from_u64(9);
+    for head_dim in [8, 64, 80, 96, 128, 256] {
+        for (n_rows, n_keys) in [(1usize, 1usize), (3, 8), (4, 13), (7, 40), (9, 17)] {
+            let panels = n_keys.div_ceil(PANEL_ROWS);
+            let q = activations(Input::Random, n_rows * head_dim, &mut rng);
+            let keys = activations(Input::Random, panels * PANEL_ROWS * head_dim, &mut rng);
+            let values = activations(Input::Random, n_keys * head_dim, &mut rng);
+            let stride = panels * PANEL_ROWS;
+            let mut scores = vec![0.0; n_rows * stride];
+            let rows = Rows { data: &q, stride: head_dim, n: n_rows };
+            score_keys(rows, &keys, head_dim, &mut scores, stride);
+            let mut out = vec![0.0; n_rows * head_dim];
+            let p = Rows { data: &scores, stride, n: n_rows };
+            weigh_values(p, &values, head_dim, &mut out, head_dim);
+            for r in 0..n_rows {
+                let mut weighted = vec![0.0f64; head_dim];
+                for key in 0..n_keys {
+                    let panel = &keys[key / PANEL_ROWS * PANEL_ROWS * head_dim..];
+                    let exact: f64 = (0..head_dim)
+                        .map(|i| {
+                            let k = panel[i * PANEL_ROWS + key % PANEL_ROWS] as f64;
+                            q[r * head_dim + i] as f64 * k
+                        })
+                        .sum();
+                    let score = scores[r * stride + key];
+                    assert!((score as f64 - exact).abs() < 1e-4 * head_dim as f64);
+                    for (i, sum) in weighted.iter_mut().enumerate() {
+                        *sum += score as f64 * values[key * head_dim + i] as f64;
+                    }
+                }
+                for (i, exact) in weighted.iter().enumerate() {
+                    assert!((out[r * head_dim + i] as f64 - exact).abs() < 2e-3);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn row_operations_follow_their_formulas() {
+    let mut rng = StdRng::seed_from_u64(10);
+    for n in [1, 4, 7, 64, 577] {
+        let (x, w) =
+            (activations(Input::Random, n, &mut rng), activations(Input::Random, n, &mut rng));
+        let mut out = vec![0.0; n];
+        rms_norm(&x, &w, 1e-5, &mut out);
+        let mean = x.iter().map(|x| (*x as f64).powi(2)).sum::<f64>() / n as f64;
+        for i in 0..n {
+            let exact = x[i] as f64 / (mean + 1e-5).sqrt() * w[i] as f64;
+            assert!((out[i] as f64 - exact).abs() < 1e-5);
+        }
+        let mut gate: Vec<f32> = x.iter().map(|x| x * 30.0).collect();
+        let before = gate.clone();
+        silu_mul(&mut gate, &w);
+        for i in 0..n {
+            let g = before[i] as f64;
+            let exact = g / (1.0 + (-g).exp()) * w[i] as f64;
+            assert!((gate[i] as f64 - exact).abs() < 1e-4, "silu({g})");
+        }
+    }
+    let mut scores = [1.0, f32::NEG_INFINITY, -200.0, 3.0];
+    let (max, sum) = softmax_terms(&mut scores);
+    assert_eq!((max, scores[1], scores[2], scores[3]), (3.0, 0.0, 0.0, 1.0));
+    assert!((sum as f64 - (1.0 + (-2f64).exp())).abs() < 1e-6);
+    let mut pair = [3.0, 4.0, 1.0, 0.0];
+    rotate_pairs(&mut pair, &[[0.0, 1.0], [1.0, 0.0]]);
+    assert_eq!(pair, [-4.0, 3.0, 1.0, 0.0]);
+}

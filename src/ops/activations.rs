@@ -1,0 +1,127 @@
+//! The input of matrix products: rows of f32, and what the integer kernels read.
+
+use crate::Result;
+use crate::kernels::{BLOCK, Best, Level, PANEL_TOKENS, Quantised};
+use crate::kv_cache::zeros;
+use crate::quant::Layout;
+use crate::team::Team;
+use std::sync::{Mutex, PoisonError};
+
+/// In which quantised forms the matrices behind an input read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forms {
+    q4: bool,
+    q8: bool,
+}
+
+impl Forms {
+    /// The forms that these layouts read. F16 and F32 read the f32 rows.
+    pub(crate) fn of(layouts: impl IntoIterator<Item = Layout>) -> Forms {
+        layouts.into_iter().fold(Forms::default(), |forms, layout| Forms {
+            q4: forms.q4 || layout == Layout::Q4,
+            q8: forms.q8 || layout == Layout::Q8,
+        })
+    }
+}
+
+/// Activations `[n_tokens, width]` in f32 and, as asked for, quantised.
+///
+/// One token is quantised by itself (for GEMV), more in panels of four (for GEMM).
+pub(crate) struct Activations {
+    n_tokens: usize,
+    width: usize,
+    rows: Vec<f32>,
+    q4: Vec<u8>,
+    q8: Vec<u8>,
+}
+
+impl Activations {
+    /// Room for `max_tokens` rows of up to `max_width` values.
+    pub(crate) fn new(max_tokens: usize, max_width: usize) -> Result<Activations> {
+        let tokens = max_tokens.next_multiple_of(PANEL_TOKENS);
+        let blocks = tokens * max_width.div_ceil(BLOCK);
+        Ok(Activations {
+            n_tokens: 0,
+            width: 0,
+            rows: zeros(tokens * max_width)?,
+            q4: vec![0; blocks * Best::Q4_X],
+            q8: vec![0; blocks * Best::Q8_X],
+        })
+    }
+
+    /// Makes the rows of `n_tokens` tokens, then quantises them.
+    ///
+    /// `fill(tid, first_token, rows)` computes up to four rows from a token on; threads
+    /// take such panels as they get to them, since their cost differs.
+    pub(crate) fn produce(
+        &mut self,
+        team: &Team,
+        n_tokens: usize,
+        width: usize,
+        forms: Forms,
+        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Result<()> {
+        (self.n_tokens, self.width) = (n_tokens, width);
+        let n_blocks = width / BLOCK;
+        let rows = &mut self.rows[..n_tokens * width];
+        if n_tokens == 1 {
+            fill(0, 0, rows);
+            quantise::<1>(rows, width, forms, &mut self.q4, &mut self.q8);
+            return Ok(());
+        }
+        let panels = rows
+            .chunks_mut(PANEL_TOKENS * width)
+            .zip(self.q4.chunks_mut((PANEL_TOKENS * n_blocks * Best::Q4_X).max(1)))
+            .zip(self.q8.chunks_mut((PANEL_TOKENS * n_blocks * Best::Q8_X).max(1)))
+            .enumerate();
+        let queue = Mutex::new(panels);
+        team.run(|tid| {
+            loop {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((panel, ((rows, q4), q8))) = next else { break };
+                fill(tid, panel * PANEL_TOKENS, rows);
+                quantise::<PANEL_TOKENS>(rows, width, forms, q4, q8);
+            }
+        })
+    }
+
+    /// Tokens at present.
+    pub(crate) fn n_tokens(&self) -> usize {
+        self.n_tokens
+    }
+
+    /// Values in a row at present.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The rows: `[n_tokens, width]`.
+    pub(crate) fn rows(&self) -> &[f32] {
+        &self.rows[..self.n_tokens * self.width]
+    }
+
+    /// As Q4 weights read them.
+    pub(crate) fn q4(&self) -> Quantised<'_> {
+        Quantised { bytes: &self.q4, n_blocks: self.width / BLOCK }
+    }
+
+    /// As Q8 weights read them.
+    pub(crate) fn q8(&self) -> Quantised<'_> {
+        Quantised { bytes: &self.q8, n_blocks: self.width / BLOCK }
+    }
+}
+
+fn quantise<const T: usize>(
+    rows: &[f32],
+    width: usize,
+    forms: Forms,
+    q4: &mut [u8],
+    q8: &mut [u8],
+) {
+    if forms.q4 {
+        Best::quantise_q4::<T>(rows, width, width / BLOCK, q4);
+    }
+    if forms.q8 {
+        Best::quantise_q8::<T>(rows, width, width / BLOCK, q8);
+    }
+}

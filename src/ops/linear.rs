@@ -1,0 +1,90 @@
+//! Matrix products: y = W·x for every token.
+
+use super::activations::Activations;
+use crate::Result;
+use crate::kernels::{
+    BLOCK, Best, Columns, Level, PANEL_ROWS, Stripe, gemm_float, gemm_q4, gemm_q8, gemv_float,
+    gemv_q4, gemv_q8,
+};
+use crate::quant::{Layout, Packed};
+use crate::team::{MAX_THREADS, PerThread, Team, share};
+
+/// One product of a region: a matrix and where its result goes.
+pub(crate) struct Product<'a> {
+    /// `[n_rows, n_cols]`, n_cols being the width of the activations.
+    pub(crate) weights: &'a Packed,
+    /// `[n_tokens, stride]`, the stride being the matrix's rows in whole panels.
+    pub(crate) out: &'a mut [f32],
+    /// Whether to add to what stands there.
+    pub(crate) add: bool,
+}
+
+/// Scratch of the GEMM kernels: one unpacked panel for each thread.
+pub(crate) struct Scratch(PerThread<Vec<u8>>);
+
+impl Scratch {
+    /// For inputs of up to `max_width` values.
+    pub(crate) fn new(n_threads: usize, max_width: usize) -> Scratch {
+        let bytes = max_width.div_ceil(BLOCK) * Best::Q4_UNPACKED;
+        Scratch(PerThread::new(n_threads, || vec![0; bytes]))
+    }
+}
+
+/// Runs matrix products over a team.
+pub(crate) struct Linear<'a> {
+    /// The threads.
+    pub(crate) team: &'a Team,
+    /// Their scratch.
+    pub(crate) scratch: &'a Scratch,
+}
+
+impl Linear<'_> {
+    /// All products of one input in one region; each thread takes its share of the rows
+    /// of each matrix, then `after(tid, n, …)` its share of whatever follows row by row.
+    pub(crate) fn run<const N: usize>(
+        &self,
+        x: &Activations,
+        products: [Product<'_>; N],
+    ) -> Result<()> {
+        let n = self.team.len();
+        let jobs = products.map(|p| {
+            let stride = p.weights.n_panels() * PANEL_ROWS;
+            let out = &mut p.out[..x.n_tokens() * stride];
+            let parts: [_; MAX_THREADS] = core::array::from_fn(|tid| {
+                if tid < n { share(stride, PANEL_ROWS, tid, n) } else { stride..stride }
+            });
+            (p.weights, Columns::new(out, stride, parts), p.add)
+        });
+        self.team.run(|tid| {
+            let mut scratch = self.scratch.0.of(tid);
+            for (weights, columns, add) in &jobs {
+                multiply(weights, x, &mut columns.take(tid), &mut scratch, *add);
+            }
+        })
+    }
+}
+
+/// The rows of a matrix that are a stripe's columns, for all tokens.
+fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add: bool) {
+    debug_assert_eq!(w.n_cols(), x.width());
+    let rows = y.columns();
+    let panels = w.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS);
+    let halves = || bytemuck::cast_slice::<u8, u16>(panels);
+    let floats = || bytemuck::cast_slice::<u8, f32>(panels);
+    if x.n_tokens() == 1 {
+        let y = y.row_mut(0);
+        match w.layout() {
+            Layout::Q4 => gemv_q4::<Best>(panels, x.q4(), y, add),
+            Layout::Q8 => gemv_q8::<Best>(panels, x.q8(), y, add),
+            Layout::F16 => gemv_float(halves(), x.rows(), y, add),
+            Layout::F32 => gemv_float(floats(), x.rows(), y, add),
+        }
+    } else {
+        match w.layout() {
+            Layout::Q4 => gemm_q4::<Best>(panels, x.q4(), y, scratch, add),
+            Layout::Q8 => gemm_q8::<Best>(panels, x.q8(), y, add),
+            Layout::F16 => gemm_float(halves(), x.rows(), x.width(), y, add),
+            Layout::F32 => gemm_float(floats(), x.rows(), x.width(), y, add),
+        }
+    }
+}

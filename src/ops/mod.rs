@@ -1,0 +1,11 @@
+//! The operations of a transformer: shapes, no architecture.
+
+mod activations;
+mod attention;
+mod linear;
+mod rope;
+
+pub(crate) use activations::{Activations, Forms};
+pub(crate) use attention::{Attention, store_keys_values};
+pub(crate) use linear::{Linear, Product, Scratch};
+pub(crate) use rope::Rope;

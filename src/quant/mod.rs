@@ -1,0 +1,165 @@
+//! GGML blocks to the packed layouts that the kernels run on.
+//!
+//! A [`Packed`] matrix lies in panels of 8 rows (see `kernels::level` and
+//! `kernels::float` for the bytes). It is filled panel by panel as a file's rows
+//! arrive, so that no tensor is ever held twice. One file per GGML block format:
+//!
+//! | GGML type | layout | loss |
+//! |---|---|---|
+//! | Q4_0, Q4_1 | Q4 | none |
+//! | Q8_0 | Q8 | none |
+//! | F16 | F16 | none |
+//! | F32, BF16 | F32 | none |
+//! | Q5_0, Q5_1, Q2_K … Q6_K | F16, dequantised by candle | rounding to f16; takes the memory of f16 |
+
+mod arena;
+mod float16;
+mod float32;
+mod q4_0;
+mod q4_1;
+mod q8_0;
+mod via_candle;
+
+use crate::gguf::GgmlType;
+use crate::kernels::{BLOCK, PANEL_ROWS, Q4_BLOCK, Q8_BLOCK};
+use crate::{Error, Result};
+use arena::Arena;
+
+/// How a matrix lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// 4 bits, blocks of 32 with scale and minimum.
+    Q4,
+    /// 8 bits, blocks of 32 with scale.
+    Q8,
+    /// Half precision.
+    F16,
+    /// Single precision.
+    F32,
+}
+
+/// Names of the types that [`layout_of`] accepts, for error messages.
+pub(crate) const SUPPORTED: &str =
+    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K";
+
+/// The layout that a GGML type is packed into, `None` where it cannot be.
+pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
+    Some(match dtype {
+        GgmlType::Q4_0 | GgmlType::Q4_1 => Layout::Q4,
+        GgmlType::Q8_0 => Layout::Q8,
+        GgmlType::F32 | GgmlType::BF16 => Layout::F32,
+        GgmlType::F16 => Layout::F16,
+        _ if via_candle::knows(dtype) => Layout::F16,
+        _ => return None,
+    })
+}
+
+impl Layout {
+    /// Bytes of a panel of 8 rows.
+    fn panel_bytes(self, n_cols: usize) -> usize {
+        match self {
+            Layout::Q4 => n_cols / BLOCK * Q4_BLOCK,
+            Layout::Q8 => n_cols / BLOCK * Q8_BLOCK,
+            Layout::F16 => n_cols * PANEL_ROWS * 2,
+            Layout::F32 => n_cols * PANEL_ROWS * 4,
+        }
+    }
+}
+
+/// A weight matrix `[n_rows, n_cols]` in panels of 8 rows; the last one is filled up
+/// with zeros.
+pub(crate) struct Packed {
+    layout: Layout,
+    n_rows: usize,
+    n_cols: usize,
+    data: Arena,
+}
+
+impl Packed {
+    /// Bytes that a matrix takes.
+    pub(crate) fn bytes_for(layout: Layout, n_rows: usize, n_cols: usize) -> usize {
+        n_rows.div_ceil(PANEL_ROWS) * layout.panel_bytes(n_cols)
+    }
+
+    /// All zero, to be filled by [`Packed::pack_panel`].
+    pub(crate) fn zeroed(layout: Layout, n_rows: usize, n_cols: usize) -> Result<Packed> {
+        let data = Arena::zeroed(Self::bytes_for(layout, n_rows, n_cols))?;
+        Ok(Packed { layout, n_rows, n_cols, data })
+    }
+
+    /// Packs rows `8·panel ..` from `rows`, whole rows as the file has them: 8, or those
+    /// that are left.
+    pub(crate) fn pack_panel(&mut self, dtype: GgmlType, panel: usize, rows: &[u8]) -> Result<()> {
+        debug_assert_eq!(layout_of(dtype), Some(self.layout));
+        let bytes = self.layout.panel_bytes(self.n_cols);
+        let out = &mut self.data.bytes_mut()[panel * bytes..][..bytes];
+        match dtype {
+            GgmlType::Q4_0 => q4_0::pack(rows, self.n_cols, out),
+            GgmlType::Q4_1 => q4_1::pack(rows, self.n_cols, out),
+            GgmlType::Q8_0 => q8_0::pack(rows, self.n_cols, out),
+            GgmlType::F16 => float16::pack(rows, self.n_cols, out),
+            GgmlType::F32 => float32::pack(rows, self.n_cols, out),
+            GgmlType::BF16 => float32::pack_bf16(rows, self.n_cols, out),
+            _ => via_candle::pack(dtype, rows, self.n_cols, out)?,
+        }
+        Ok(())
+    }
+
+    /// The layout.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Rows, without those that fill up the last panel.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Columns.
+    pub(crate) fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+
+    /// Panels of 8 rows.
+    pub(crate) fn n_panels(&self) -> usize {
+        self.n_rows.div_ceil(PANEL_ROWS)
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.data.bytes().len()
+    }
+
+    /// The panels of a range as bytes.
+    pub(crate) fn panels(&self, range: core::ops::Range<usize>) -> &[u8] {
+        let bytes = self.layout.panel_bytes(self.n_cols);
+        &self.data.bytes()[range.start * bytes..range.end * bytes]
+    }
+
+    /// One row as f32: `out` has `n_cols` values.
+    pub(crate) fn row(&self, row: usize, out: &mut [f32]) {
+        let (panel, r) = (row / PANEL_ROWS, row % PANEL_ROWS);
+        let panel = self.panels(panel..panel + 1);
+        match self.layout {
+            Layout::Q4 => q4_1::unpack_row(panel, r, out),
+            Layout::Q8 => q8_0::unpack_row(panel, r, out),
+            Layout::F16 => float16::unpack_row(panel, r, out),
+            Layout::F32 => float32::unpack_row(panel, r, out),
+        }
+    }
+}
+
+/// A whole tensor of `n_cols` values as f32: for the vectors (norms, rope factors).
+pub(crate) fn to_f32(dtype: GgmlType, bytes: &[u8], n_cols: usize) -> Result<Vec<f32>> {
+    let Some(layout) = layout_of(dtype) else {
+        return Err(Error::Internal { what: format!("no layout for {}", dtype.name()) });
+    };
+    let mut one_row = Packed::zeroed(layout, 1, n_cols)?;
+    one_row.pack_panel(dtype, 0, bytes)?;
+    let mut out = vec![0.0; n_cols];
+    one_row.row(0, &mut out);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

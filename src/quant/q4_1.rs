@@ -1,0 +1,54 @@
+//! Q4_1: blocks of 32 as f16 d, f16 m, 16 bytes of nibbles (byte i: columns i and
+//! i + 16). Weight = d·q + m. Also the layout Q4 itself, which is that of `kernels::level`.
+
+use crate::kernels::{BLOCK, PANEL_ROWS, Q4_BLOCK};
+use half::f16;
+
+const BYTES: usize = 4 + BLOCK / 2;
+const D: usize = BLOCK / 2 * PANEL_ROWS;
+const M: usize = D + 2 * PANEL_ROWS;
+const LOW: u32 = 0x0f0f_0f0f;
+
+pub(super) fn pack(rows: &[u8], n_cols: usize, out: &mut [u8]) {
+    let n_blocks = n_cols / BLOCK;
+    for (r, row) in rows.chunks_exact(n_blocks * BYTES).enumerate() {
+        let blocks = row.as_chunks::<BYTES>().0;
+        for (block, out) in blocks.iter().zip(out.as_chunks_mut::<Q4_BLOCK>().0) {
+            let [d0, d1, m0, m1, ref q @ ..] = *block;
+            put(out, r, [d0, d1], [m0, m1], q);
+        }
+    }
+}
+
+/// Puts one block of row `r` into its place; `q` holds nibbles in the order of GGML.
+pub(super) fn put(out: &mut [u8; Q4_BLOCK], r: usize, d: [u8; 2], m: [u8; 2], q: &[u8; 16]) {
+    let word = |i: usize| u32::from_le_bytes([q[4 * i], q[4 * i + 1], q[4 * i + 2], q[4 * i + 3]]);
+    let (w0, w1, w2, w3) = (word(0), word(1), word(2), word(3));
+    let groups = [
+        (w0 & LOW) | ((w1 & LOW) << 4),
+        (w2 & LOW) | ((w3 & LOW) << 4),
+        ((w0 >> 4) & LOW) | (w1 & !LOW),
+        ((w2 >> 4) & LOW) | (w3 & !LOW),
+    ];
+    for (j, group) in groups.into_iter().enumerate() {
+        out[(j * PANEL_ROWS + r) * 4..][..4].copy_from_slice(&group.to_le_bytes());
+    }
+    out[D + 2 * r..][..2].copy_from_slice(&d);
+    out[M + 2 * r..][..2].copy_from_slice(&m);
+}
+
+/// Row `r` of a Q4 panel as f32.
+pub(super) fn unpack_row(panel: &[u8], r: usize, out: &mut [f32]) {
+    let half = |block: &[u8], at: usize| f16::from_le_bytes([block[at], block[at + 1]]).to_f32();
+    let blocks = panel.as_chunks::<Q4_BLOCK>().0;
+    for (block, out) in blocks.iter().zip(out.as_chunks_mut::<BLOCK>().0) {
+        let (d, m) = (half(block, D + 2 * r), half(block, M + 2 * r));
+        for (j, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            for c in 0..4 {
+                let byte = block[(j * PANEL_ROWS + r) * 4 + c];
+                out[c] = d * (byte & 15) as f32 + m;
+                out[4 + c] = d * (byte >> 4) as f32 + m;
+            }
+        }
+    }
+}

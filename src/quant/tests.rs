@@ -1,0 +1,89 @@
+//! Every format that is packed, against candle's dequantisation of the same bytes.
+
+use super::{Packed, layout_of, to_f32};
+use crate::gguf::GgmlType;
+use candle_core::quantized::GgmlDType;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+const FORMATS: [(GgmlType, GgmlDType); 13] = [
+    (GgmlType::F32, GgmlDType::F32),
+    (GgmlType::F16, GgmlDType::F16),
+    (GgmlType::BF16, GgmlDType::BF16),
+    (GgmlType::Q4_0, GgmlDType::Q4_0),
+    (GgmlType::Q4_1, GgmlDType::Q4_1),
+    (GgmlType::Q5_0, GgmlDType::Q5_0),
+    (GgmlType::Q5_1, GgmlDType::Q5_1),
+    (GgmlType::Q8_0, GgmlDType::Q8_0),
+    (GgmlType::Q2_K, GgmlDType::Q2K),
+    (GgmlType::Q3_K, GgmlDType::Q3K),
+    (GgmlType::Q4_K, GgmlDType::Q4K),
+    (GgmlType::Q5_K, GgmlDType::Q5K),
+    (GgmlType::Q6_K, GgmlDType::Q6K),
+];
+
+/// Bytes of `values` as candle quantises them.
+fn quantised(format: GgmlDType, values: &[f32]) -> Vec<u8> {
+    let device = candle_core::Device::Cpu;
+    let tensor = candle_core::Tensor::from_slice(values, values.len(), &device).unwrap();
+    let tensor = candle_core::quantized::QTensor::quantize(&tensor, format).unwrap();
+    tensor.data().unwrap().to_vec()
+}
+
+/// What candle makes of bytes.
+fn dequantised(format: GgmlDType, bytes: &[u8], n: usize) -> Vec<f32> {
+    let aligned: Vec<u64> = bytes
+        .chunks(8)
+        .map(|c| {
+            let mut word = [0; 8];
+            word[..c.len()].copy_from_slice(c);
+            u64::from_le_bytes(word)
+        })
+        .collect();
+    let bytes = &bytemuck::cast_slice(&aligned)[..bytes.len()];
+    match format.from_data(bytes.into()).dequantize(n).unwrap() {
+        candle_core::CpuStorage::F32(values) => values,
+        _ => unreachable!("candle dequantises to f32"),
+    }
+}
+
+#[test]
+fn every_format_unpacks_to_what_candle_reads() {
+    let mut rng = StdRng::seed_from_u64(3);
+    for (dtype, format) in FORMATS {
+        for (n_rows, n_cols) in [(8, 256), (1, 512), (13, 768)] {
+            let values: Vec<f32> =
+                (0..n_rows * n_cols).map(|_| rng.random_range(-0.2..0.2)).collect();
+            let bytes = quantised(format, &values);
+            let exact = dequantised(format, &bytes, values.len());
+            let row_bytes = bytes.len() / n_rows;
+            let mut packed = Packed::zeroed(layout_of(dtype).unwrap(), n_rows, n_cols).unwrap();
+            for (panel, rows) in bytes.chunks(8 * row_bytes).enumerate() {
+                packed.pack_panel(dtype, panel, rows).unwrap();
+            }
+            let mut row = vec![0.0; n_cols];
+            for (r, exact) in exact.chunks(n_cols).enumerate() {
+                packed.row(r, &mut row);
+                for (found, exact) in row.iter().zip(exact) {
+                    let error = (found - exact).abs();
+                    // f16 has 11 bits; Q4_1's sum is rounded here and there.
+                    assert!(error <= exact.abs() / 2048.0 + 1e-6, "{dtype:?}: {found}, {exact}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vector_is_a_single_row() {
+    let values: Vec<f32> = (0..33).map(|i| i as f32 * 0.25).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(to_f32(GgmlType::F32, &bytes, 33).unwrap(), values);
+}
+
+#[test]
+fn unknown_types_have_no_layout() {
+    for dtype in [GgmlType::IQ2_XXS, GgmlType::TQ1_0, GgmlType::Unknown(99)] {
+        assert_eq!(layout_of(dtype), None);
+    }
+}

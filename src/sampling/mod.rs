@@ -1,0 +1,180 @@
+//! Logits → token.
+//!
+//! The stages and their order are llama.cpp's: repetition penalty → top-k →
+//! top-p → min-p → temperature → seeded draw. Each stage but the last two only
+//! removes candidates; temperature 0 takes the best one (greedy).
+
+mod min_p;
+mod params;
+mod penalty;
+mod softmax;
+mod top_k;
+mod top_p;
+
+pub use params::SamplingParams;
+pub use softmax::{log_softmax_at, top_logprobs};
+
+use std::cmp::Ordering;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::error::Result;
+
+/// A token that was sampled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// The token's id.
+    pub token: u32,
+    /// Natural logarithm of its probability under the model's own distribution:
+    /// before penalty, truncation and temperature.
+    pub logprob: f32,
+}
+
+/// A token that is still in the choice.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    token: u32,
+    logit: f32,
+}
+
+impl Candidate {
+    /// The better candidate first; of equals, the one with the lower id.
+    fn rank(a: &Candidate, b: &Candidate) -> Ordering {
+        // NaN never becomes a candidate.
+        let by_logit = b.logit.partial_cmp(&a.logit).unwrap_or(Ordering::Equal);
+        by_logit.then(a.token.cmp(&b.token))
+    }
+}
+
+/// Draws tokens from logits, reproducibly for a seed.
+///
+/// All buffers are made by [`Sampler::new`]: sampling allocates nothing.
+#[derive(Debug)]
+pub struct Sampler {
+    params: SamplingParams,
+    n_vocab: usize,
+    rng: StdRng,
+    /// Penalised logits, or the weights to draw from. [n_vocab], empty where
+    /// neither is needed.
+    values: Vec<f32>,
+    /// Capacity [n_vocab] where a stage truncates.
+    candidates: Vec<Candidate>,
+}
+
+impl Sampler {
+    /// A sampler for logits over `n_vocab` tokens.
+    ///
+    /// # Errors
+    /// [`crate::Error::BadRequest`], which names the parameter, for values out
+    /// of the ranges that [`SamplingParams`] gives.
+    pub fn new(mut params: SamplingParams, n_vocab: usize) -> Result<Sampler> {
+        params.validate()?;
+        if params.top_k >= n_vocab {
+            params.top_k = 0; // keeps all, too
+        }
+        let greedy = params.temperature == 0.0;
+        let draws_from_all = !greedy && !params.truncates();
+        let values = if params.penalises() || draws_from_all { n_vocab } else { 0 };
+        let candidates = if greedy || draws_from_all { 0 } else { n_vocab };
+        Ok(Sampler {
+            rng: StdRng::seed_from_u64(params.seed),
+            params,
+            n_vocab,
+            values: vec![0.0; values],
+            candidates: Vec::with_capacity(candidates),
+        })
+    }
+
+    /// Chooses the next token after `history` (prompt and answer so far; the
+    /// penalty looks at its end) from `logits` [n_vocab].
+    ///
+    /// A NaN counts as minus infinity. If no logit is above minus infinity, the
+    /// token is 0 and its log-probability minus infinity.
+    ///
+    /// # Panics
+    /// If `logits` has another length than `n_vocab`.
+    pub fn sample(&mut self, logits: &[f32], history: &[u32]) -> Choice {
+        let token = self.sample_token(logits, history);
+        Choice { token, logprob: log_softmax_at(logits, token) }
+    }
+
+    /// [`Sampler::sample`] without the log-probability, which costs a pass over
+    /// the logits.
+    ///
+    /// # Panics
+    /// If `logits` has another length than `n_vocab`.
+    pub fn sample_token(&mut self, logits: &[f32], history: &[u32]) -> u32 {
+        assert_eq!(logits.len(), self.n_vocab, "one logit for each token of the vocabulary");
+        if self.params.penalises() {
+            self.values.copy_from_slice(logits);
+            let SamplingParams { repetition_penalty, repeat_last_n, .. } = self.params;
+            penalty::apply(&mut self.values, logits, history, repeat_last_n, repetition_penalty);
+        }
+        if self.params.temperature == 0.0 {
+            return softmax::argmax(self.penalised(logits));
+        }
+        if self.params.truncates() {
+            self.draw_from_best(logits)
+        } else {
+            self.draw_from_all(logits)
+        }
+    }
+
+    fn penalised<'a>(&'a self, logits: &'a [f32]) -> &'a [f32] {
+        if self.params.penalises() { &self.values } else { logits }
+    }
+
+    fn draw_from_all(&mut self, logits: &[f32]) -> u32 {
+        if !self.params.penalises() {
+            self.values.copy_from_slice(logits);
+        }
+        let best = softmax::argmax(&self.values);
+        let total = softmax::weigh(&mut self.values, self.params.temperature);
+        let target = self.rng.random::<f64>() * total;
+        softmax::find_weight(&self.values, target).unwrap_or(best)
+    }
+
+    fn draw_from_best(&mut self, logits: &[f32]) -> u32 {
+        let SamplingParams { top_k, top_p, min_p, temperature, .. } = self.params;
+        let values = if self.params.penalises() { &self.values } else { logits };
+        let candidates = &mut self.candidates;
+        if top_k > 0 {
+            top_k::collect(values, top_k, candidates);
+            if top_p < 1.0 {
+                top_p::truncate(candidates, top_p);
+            }
+        } else if top_p < 1.0 {
+            top_p::collect(values, top_p, candidates);
+        } else {
+            min_p::collect(values, min_p, candidates);
+        }
+        if min_p > 0.0 {
+            min_p::truncate(candidates, min_p);
+        }
+        draw(candidates, temperature, &mut self.rng)
+    }
+}
+
+/// Draws one of the candidates, with probabilities proportional to
+/// e^(logit / temperature); 0 if there are none.
+fn draw(candidates: &[Candidate], temperature: f32, rng: &mut StdRng) -> u32 {
+    let Some(best) = candidates.iter().min_by(|a, b| Candidate::rank(a, b)) else {
+        return 0;
+    };
+    let weight = |c: &Candidate| f64::from(softmax::weight(c.logit, best.logit, temperature));
+    let total: f64 = candidates.iter().map(weight).sum();
+    let mut target = rng.random::<f64>() * total;
+    for candidate in candidates {
+        let weight = weight(candidate);
+        if target < weight {
+            return candidate.token;
+        }
+        target -= weight;
+    }
+    // Rounding has carried the target past the end.
+    best.token
+}
+
+#[cfg(test)]
+mod tests;
