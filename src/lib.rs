@@ -7,6 +7,7 @@
 //! `store` fetches and keeps the weights and `worker` speaks with the page.
 //! ARCHITECTURE.md has the picture.
 
+pub mod chat;
 pub mod error;
 pub mod gguf;
 mod kernels;
