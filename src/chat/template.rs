@@ -8,6 +8,8 @@ use serde_json::Map;
 use super::content::ContentForm;
 use super::limits::{CappedOutput, MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION, MAX_TEMPLATE_BYTES};
 use super::{clock, generation, json, methods};
+use crate::gguf::Metadata;
+use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
 /// The name of the only template in an environment.
@@ -79,6 +81,17 @@ impl ChatTemplate {
         Ok(template)
     }
 
+    /// The template of a model (`tokenizer.chat_template`); `None` where it has none:
+    /// then [`ChatTemplate::plain`] is for it.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`]; [`Error::BadMetadata`] if the key holds no string.
+    pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
+        let Some(source) = metadata.opt_str("tokenizer.chat_template")? else { return Ok(None) };
+        Self::new(source, &text(tokenizer.bos()), &text(tokenizer.eos())).map(Some)
+    }
+
     /// The format for models without a template of their own: the system message and
     /// an empty line, then a line `User: ..` or `Assistant: ..` for each message, then
     /// `Assistant:` where the model is to go on.
@@ -121,7 +134,7 @@ impl ChatTemplate {
 
         let mut output = CappedOutput::default();
         // Later variables replace earlier ones of the same name.
-        let context: Value = variables.into_iter().collect();
+        let context = Value::from_pairs(variables);
         self.environment
             .get_template(NAME)
             .and_then(|template| template.render_captured_to(context, &mut output))
@@ -354,19 +367,5 @@ mod tests {
             .expect("a thread starts")
             .join()
             .expect("the stack suffices");
-    }
-}
-
-impl ChatTemplate {
-    /// The template of a model, if it has one.
-    pub fn from_gguf(
-        metadata: &crate::gguf::Metadata,
-        tokenizer: &crate::tokenizer::Tokenizer,
-    ) -> Result<Option<ChatTemplate>> {
-        let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
-        metadata
-            .opt_str("tokenizer.chat_template")?
-            .map(|source| ChatTemplate::new(source, &text(tokenizer.bos()), &text(tokenizer.eos())))
-            .transpose()
     }
 }

@@ -1,23 +1,14 @@
 //! What several tests share.
-#![allow(dead_code)] // each test uses a part
+// Each test compiles this module for itself and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+mod fixtures;
+
+pub use fixtures::{Fixtures, fixtures, real_model, report_skipped};
 
 use pagelm::model::{LoadOptions, Loader};
 use pagelm::session::{Engine, Finish, GenerateParams, Generation, Scores, Scoring, Step};
-use std::path::{Path, PathBuf};
-
-pub struct Fixtures(PathBuf);
-pub fn fixtures() -> Fixtures {
-    Fixtures("/work/shared/fixtures/given".into())
-}
-impl Fixtures {
-    pub fn path(&self, rel: &str) -> Option<PathBuf> {
-        let p = self.0.join(rel);
-        p.exists().then_some(p)
-    }
-    pub fn json(&self, rel: &str) -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(self.path(rel).unwrap()).unwrap()).unwrap()
-    }
-}
+use std::path::Path;
 
 /// Loads a model in pieces of an awkward size.
 pub fn load(path: &Path, threads: usize) -> Engine {
@@ -48,16 +39,6 @@ pub fn npy(path: &Path) -> Vec<f32> {
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
         .collect()
-}
-
-/// The real model's file, or a line that says what is left out without it.
-pub fn real_model() -> Option<PathBuf> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/SmolLM2-135M-Instruct.Q4_1.gguf");
-    if !path.exists() {
-        println!("skipped: {} is not there (./build.sh fetches it)", path.display());
-    }
-    path.exists().then_some(path)
 }
 
 /// Generates to the end: tokens, text, and how it finished.
