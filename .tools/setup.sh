@@ -96,12 +96,13 @@ setup_npm() {
 
 # --- Chromium -----------------------------------------------------------------
 
-# Sets CHROMIUM and CHROMEDRIVER, which the tests and benchmarks read.
+# setup_chromium [driver]: sets CHROMIUM and CHROMEDRIVER, which the tests and
+# benchmarks read; without "driver" the latter may stay empty.
 setup_chromium() {
-  find_chromium || apt_install_chromium || true
-  find_chromium || die "Chromium with its driver is needed for the tests. Install them with:
+  find_chromium "$@" || apt_install_chromium || true
+  find_chromium "$@" || die "Chromium${1:+ with its $1} is needed. Install it with:
   $(chromium_command)
-or name them: CHROMIUM=/path/to/chromium CHROMEDRIVER=/path/to/chromedriver ./build.sh test"
+or name it: CHROMIUM=/path/to/chromium CHROMEDRIVER=/path/to/chromedriver ./build.sh ..."
   export CHROMIUM CHROMEDRIVER
 }
 
@@ -111,7 +112,7 @@ find_chromium() {
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")}
   CHROMEDRIVER=${CHROMEDRIVER:-$(first_of chromedriver chromium.chromedriver \
     /usr/lib/chromium-browser/chromedriver)}
-  [ -n "$CHROMIUM" ] && [ -n "$CHROMEDRIVER" ]
+  [ -n "$CHROMIUM" ] && { [ $# -eq 0 ] || [ -n "$CHROMEDRIVER" ]; }
 }
 
 # first_of NAME...: the first of these programs that is here, as a path.

@@ -8,7 +8,7 @@ run_tests() {
   test_host
   build
   fetch_demo_model
-  setup_chromium
+  setup_chromium driver
   test_wasm simd
   test_wasm relaxed
   test_page

@@ -127,6 +127,7 @@ const remedies = {
 
 async function reload(options) {
   loadOptions = options;
+  views.chat.stop();
   await lm?.unload().catch(() => {});
   lm = undefined;
   bar.clear.hidden = true;

@@ -55,7 +55,12 @@ export function originOf(url) {
 }
 
 function absolute(address, base) {
-  if (URL.canParse(address, base)) return new URL(address, base).href;
+  if (URL.canParse(address, base)) {
+    const url = new URL(address, base);
+    // The store knows models by their address without it.
+    url.hash = "";
+    return url.href;
+  }
   const error = new Error(`“${address}” is not an address. It should look like https://example.org/model.gguf.`);
   error.code = "bad_address";
   throw error;
