@@ -17,7 +17,10 @@ mod ops;
 mod quant;
 pub mod sampling;
 pub mod session;
+#[cfg(target_arch = "wasm32")]
+pub mod store;
 pub mod team;
 pub mod tokenizer;
+pub mod worker;
 
 pub use error::{Error, Result};

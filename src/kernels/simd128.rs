@@ -256,7 +256,7 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let (d, inverse) = block_scale(max.max_lane());
     let inverse = F32x4::splat(inverse);
     let q = v.map(|v| i32x4_trunc_sat_f32x4(v.mul(inverse).round_ties_even().v128()));
-    let total = q.into_iter().fold(i32x4_splat(0), i32x4_add);
+    let total = q.into_iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, b));
     let total = i32x4_add(total, i32x4_shuffle::<2, 3, 0, 1>(total, total));
     let total = i32x4_extract_lane::<0>(total) + i32x4_extract_lane::<1>(total);
     let narrow = |q: &[v128]| {
