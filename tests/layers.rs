@@ -128,6 +128,9 @@ fn violations(file: &str, source: &str) -> Vec<String> {
     if file == "lib.rs" {
         return found;
     }
+    if file.ends_with("/tests.rs") {
+        return found; // a test may bring its material from any layer
+    }
     let layer = file.split(['/', '.']).next().unwrap_or(file);
     let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == layer) else {
         found.push(format!("{file}: `{layer}` has no row in the table of tests/layers.rs"));

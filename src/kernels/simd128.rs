@@ -25,7 +25,6 @@ pub(crate) const TILE_SCALE: f32 = 4096.0;
 pub(crate) const Q4_D: usize = BLOCK / 2 * PANEL_ROWS;
 pub(crate) const Q4_M: usize = Q4_D + 2 * PANEL_ROWS;
 pub(crate) const Q8_D: usize = BLOCK * PANEL_ROWS;
-pub(crate) const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 
 /// Unpacked Q4: 32 columns of 8 rows as i16, then the f16 scales and minima as they are.
 const UNPACKED: usize = BLOCK * PANEL_ROWS * 2 + 4 * PANEL_ROWS;
