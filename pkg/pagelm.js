@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
 import { absoluteUrl, models, remove } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal, object, plain } from "./request.js";
+import { abortSignal, list, object, plain } from "./request.js";
 
 export { PageLMError };
 
@@ -78,13 +78,13 @@ export class PageLM {
   }
 
   /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
-  async tokenize(text, { special = false } = {}) {
-    return (await this.#connection.request({ type: REQUEST.TOKENIZE, text: String(text), special: Boolean(special) })).tokens;
+  async tokenize(text, { special } = {}) {
+    return (await this.#connection.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
   }
 
   /** The text of tokens. */
   async detokenize(ids) {
-    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: plain([...ids]) })).text;
+    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
@@ -99,7 +99,7 @@ export class PageLM {
    * nll = -1/T Σ log P(x_t | x_<t) over the T tokens that have others before them.
    */
   async score(text, { signal } = {}) {
-    const input = typeof text === "string" ? { text } : { tokens: plain([...text]) };
+    const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
     const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal) });
     return { tokens, logprobs, nll, perplexity };
   }

@@ -38,3 +38,9 @@ export function abortSignal(signal) {
   if (signal != null && typeof signal.addEventListener !== "function") throw badRequest("`signal` must be an AbortSignal");
   return signal ?? undefined;
 }
+
+/** `values`, which must be iterable, as an array. */
+export function list(name, values) {
+  if (typeof values?.[Symbol.iterator] !== "function") throw badRequest(`\`${name}\` must be an array`);
+  return plain([...values]);
+}
