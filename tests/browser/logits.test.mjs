@@ -83,8 +83,10 @@ async function numbers({ url, options, tokens, n }) {
   await load(url, options);
   const { variant, threads } = lm.info;
   const next = await lm.completions.create({ prompt: tokens, max_tokens: 1, temperature: 0, ignore_eos: true, logprobs: n });
+  const logprobs = new Array(n).fill(NaN);
+  for (const [id, logprob] of next.choices[0].logprobs.top_token_ids[0]) logprobs[id] = logprob;
   const score = await lm.score(tokens);
-  return { ran: { variant, threads }, logprobs: wholeVocabulary(next, n), nll: score.logprobs.filter((p) => p !== null).map((p) => -p), meanNll: score.nll };
+  return { ran: { variant, threads }, logprobs, nll: score.logprobs.slice(1).map((p) => -p), meanNll: score.nll };
 }
 
 /** Tiny models of these architectures whose tensors are all of these formats. */

@@ -11,7 +11,7 @@ const SITES = [
   { title: "with isolation headers", options: { isolated: true }, binary: "threads" },
   { title: "on a plain server below a path", options: { isolated: false, prefix: "/~someone/chat/" }, binary: "relaxed" },
 ];
-const QUESTION = "What is the capital of France? Answer in one sentence.";
+const QUESTION = "Name the capital of France.";
 const LOADED = { timeout: 60_000 };
 
 for (const { title, options, binary } of SITES) {

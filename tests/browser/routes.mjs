@@ -83,7 +83,10 @@ export function trickleFile(file, { piece, ms }) {
 
 function drained(response) {
   return new Promise((resolve) => {
-    response.once("drain", resolve);
-    response.once("close", resolve);
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
   });
 }
