@@ -2,6 +2,7 @@
 
 use super::fetch::Download;
 use super::indexed_db::IndexedDb;
+use super::js::release;
 use super::quota;
 use super::reader::RecordReader;
 use super::schema::Manifest;
@@ -26,6 +27,8 @@ pub enum Origin {
 pub struct Source {
     signal: AbortSignal,
     loaded: u64,
+    /// What was handed out last.
+    piece: Option<Uint8Array>,
     input: Input,
 }
 
@@ -44,7 +47,7 @@ impl Source {
     /// [`Error::Aborted`].
     pub async fn open(url: &str, cache: bool, signal: &AbortSignal) -> Result<Source> {
         let input = Source::find(url, cache, signal).await?;
-        Ok(Source { signal: signal.clone(), loaded: 0, input })
+        Ok(Source { signal: signal.clone(), loaded: 0, piece: None, input })
     }
 
     async fn find(url: &str, cache: bool, signal: &AbortSignal) -> Result<Input> {
@@ -88,7 +91,8 @@ impl Source {
         }
     }
 
-    /// The next bytes, in a piece of any size; `None` at the end.
+    /// The next bytes, in a piece of any size; `None` at the end. The piece before is empty
+    /// from now on.
     ///
     /// # Errors
     /// [`Error::Network`], [`Error::StorageFull`], [`Error::StorageUnavailable`],
@@ -96,6 +100,9 @@ impl Source {
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
         if self.signal.aborted() {
             return Err(Error::Aborted);
+        }
+        if let Some(piece) = self.piece.take() {
+            release(&piece.buffer());
         }
         let piece = match &mut self.input {
             Input::Cache(reader) => reader.record().await?,
@@ -109,6 +116,7 @@ impl Source {
             }
         };
         self.loaded += piece.as_ref().map_or(0, |piece| u64::from(piece.length()));
+        self.piece.clone_from(&piece);
         Ok(piece)
     }
 
@@ -143,8 +151,8 @@ impl Source {
     }
 
     /// Ends the load because of `error`: the transfer stops, what was stored of an
-    /// unfinished download is taken back, and a damaged model as well. A later issue resumes
-    /// downloads: after [`Error::Network`], what was stored would stay.
+    /// unfinished download is taken back, and a damaged model as well. To resume downloads,
+    /// what was stored would stay here after [`Error::Network`].
     pub async fn discard(self, error: &Error) {
         // The load has failed already, and the first error is the one to tell. What stays
         // stored does not count as a model, and the next load begins by deleting it.

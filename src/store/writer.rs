@@ -1,6 +1,7 @@
 //! Cuts a download into records and writes them while it goes on.
 
 use super::digest::sha256;
+use super::js::release;
 use super::schema::Manifest;
 use super::storage::{Reply, Storage};
 use crate::Result;
@@ -72,6 +73,7 @@ impl RecordWriter {
             self.write(&last).await?;
         }
         self.settle().await?;
+        release(&self.record.buffer());
         Ok(self.state == State::Begun && self.storage.commit(&self.manifest).await?)
     }
 
