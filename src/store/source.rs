@@ -2,6 +2,7 @@
 
 use super::fetch::Download;
 use super::indexed_db::IndexedDb;
+use super::js::release;
 use super::quota;
 use super::reader::RecordReader;
 use super::schema::Manifest;
@@ -26,6 +27,8 @@ pub enum Origin {
 pub struct Source {
     signal: AbortSignal,
     loaded: u64,
+    /// What was handed out last.
+    piece: Option<Uint8Array>,
     input: Input,
 }
 
@@ -44,7 +47,7 @@ impl Source {
     /// [`Error::Aborted`].
     pub async fn open(url: &str, cache: bool, signal: &AbortSignal) -> Result<Source> {
         let input = Source::find(url, cache, signal).await?;
-        Ok(Source { signal: signal.clone(), loaded: 0, input })
+        Ok(Source { signal: signal.clone(), loaded: 0, piece: None, input })
     }
 
     async fn find(url: &str, cache: bool, signal: &AbortSignal) -> Result<Input> {
@@ -88,12 +91,16 @@ impl Source {
         }
     }
 
-    /// The next bytes, in a piece of any size; `None` at the end.
+    /// The next bytes, in a piece of any size; `None` at the end. The piece is the caller's
+    /// until the next call.
     ///
     /// # Errors
     /// [`Error::Network`], [`Error::StorageFull`], [`Error::StorageUnavailable`],
     /// [`Error::StorageCorrupt`], [`Error::Aborted`].
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
+        if let Some(piece) = self.piece.take() {
+            release(&piece);
+        }
         if self.signal.aborted() {
             return Err(Error::Aborted);
         }
@@ -109,6 +116,7 @@ impl Source {
             }
         };
         self.loaded += piece.as_ref().map_or(0, |piece| u64::from(piece.length()));
+        self.piece = piece.clone();
         Ok(piece)
     }
 

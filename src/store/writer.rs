@@ -1,6 +1,7 @@
 //! Cuts a download into records and writes them while it goes on.
 
 use super::digest::sha256;
+use super::js::release;
 use super::schema::Manifest;
 use super::storage::{Reply, Storage};
 use crate::Result;
@@ -113,5 +114,11 @@ impl RecordWriter {
             self.state = State::Lost;
         }
         Ok(())
+    }
+}
+
+impl Drop for RecordWriter {
+    fn drop(&mut self) {
+        release(&self.record);
     }
 }
