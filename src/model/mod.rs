@@ -1,0 +1,11 @@
+//! A model: configuration from metadata, weights, and the forward pass.
+
+mod config;
+mod forward;
+mod llama;
+mod reader;
+mod weights;
+
+pub(crate) use config::Config;
+pub(crate) use forward::{Forward, MAX_CHUNK, MAX_HEAD};
+pub(crate) use reader::WeightsReader;

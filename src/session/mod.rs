@@ -1,0 +1,16 @@
+//! A model at work: prompts in, tokens and text out, step by step, so that whoever
+//! drives it can stop between any two steps.
+
+mod engine;
+mod generation;
+mod loader;
+mod pace;
+mod scoring;
+mod stop;
+
+pub use engine::{Engine, Info, Memory};
+pub use generation::{
+    Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
+};
+pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
+pub use scoring::{Scores, Scoring};
