@@ -1,6 +1,6 @@
 // The page's end of the worker's port: requests out, answers in.
 
-import { PageLMError, aborted, internal } from "./errors.js";
+import { PageLMError, aborted, engineNotLoaded, internal } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 
 /** One worker, and the requests that it has not ended yet. */
@@ -12,11 +12,14 @@ export class Connection {
   #ended = null;
 
   constructor() {
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
+    try {
+      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
+    } catch (error) {
+      throw engineNotLoaded(error.message);
+    }
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
-    // Its script did not load, or an exception was not caught there.
-    this.#worker.addEventListener("error", (event) => this.#crash(event.message || "its script does not load"));
+    this.#worker.addEventListener("error", (event) => this.#failed(event));
   }
 
   /**
@@ -74,6 +77,12 @@ export class Connection {
       default:
         pending.onAnswer?.(answer);
     }
+  }
+
+  /** An exception was not caught there; or, without a message, its script did not load. */
+  #failed({ message }) {
+    if (message) this.#crash(message);
+    else this.#end(crashed, engineNotLoaded("the worker's script does not load"));
   }
 
   #crash(what) {

@@ -32,8 +32,13 @@ export function internal(what) {
   return new PageLMError("internal", `pagelm failed inside: ${what}. Please report this with the model's name.`, { what });
 }
 
-/** The browser lacks something that cannot be done without. `what` is a clause. */
-export function unsupportedBrowser(what) {
-  const advice = "Use a current version of Chrome, Edge, Firefox or Safari";
-  return new PageLMError("unsupported_browser", `This browser cannot run the model: ${what}. ${advice}.`, { what });
+/** Our own files could not be had. `what` is a clause. */
+export function engineNotLoaded(what) {
+  const advice = "Check the network, and that all files of pagelm lie together on this site";
+  return new PageLMError("engine_not_loaded", `The engine's own files could not be loaded (${what}). ${advice}.`, { what });
+}
+
+/** The browser lacks something that cannot be done without. `what` is a clause, `advice` as well. */
+export function unsupportedBrowser(what, advice) {
+  return new PageLMError("unsupported_browser", `This page cannot run the model: ${what}. ${advice}.`, { what });
 }

@@ -13,6 +13,8 @@ export { PageLMError };
 const MAX_THREADS = 16;
 /** Most threads that it uses unasked: decoding is bound by memory, and further cores are often slow ones. */
 const DEFAULT_MAX_THREADS = 4;
+/** Progress is reported at least every 100 ms; timers are late at times. */
+const REPEAT_MS = 80;
 const VARIANTS = ["simd", "relaxed", "threads"];
 
 /** A loaded model. */
@@ -46,19 +48,19 @@ export class PageLM {
       url: address,
       options: plain({ threads: threadCount(threads), context, variant: checkedVariant(variant), cache }),
     };
-    const onAnswer = ({ type, phase, loaded, total }) => {
-      if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
-    };
     const abort = abortSignal(signal);
     if (abort?.aborted) throw aborted(abort);
     const connection = new Connection();
+    const reporter = new Reporter(onProgress);
     try {
-      const { info, stored } = await connection.request(message, { signal: abort, onAnswer });
+      const { info, stored } = await connection.request(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
       if (stored) keepStored();
       return new PageLM(connection, info, address.split("/").at(-1));
     } catch (error) {
       connection.close();
       throw error;
+    } finally {
+      reporter.close();
     }
   }
 
@@ -107,6 +109,33 @@ export class PageLM {
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
   async unload() {
     this.#connection.close();
+  }
+}
+
+/** Passes progress on, and repeats it while the worker is too busy to say anything. */
+class Reporter {
+  #onProgress;
+  #last = null;
+  #timer;
+
+  constructor(onProgress) {
+    this.#onProgress = onProgress;
+  }
+
+  take({ type, phase, loaded, total }) {
+    if (type !== ANSWER.PROGRESS || !this.#onProgress) return;
+    this.#last = { phase, loaded, total };
+    this.#report();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+  }
+
+  #report() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#report(), REPEAT_MS);
+    this.#onProgress({ ...this.#last });
   }
 }
 

@@ -4,9 +4,9 @@ import { unsupportedBrowser } from "./errors.js";
 
 /** The binaries, the best first. */
 const VARIANTS = {
-  threads: { runs: runsThreads, lacks: "shared memory, which needs the headers COOP and COEP on the page, and relaxed SIMD" },
-  relaxed: { runs: runsRelaxed, lacks: "relaxed SIMD" },
-  simd: { runs: runsSimd, lacks: "WebAssembly SIMD" },
+  threads: { runs: runsThreads, needs: "relaxed SIMD and a page that is cross-origin isolated (by the headers COOP and COEP)" },
+  relaxed: { runs: runsRelaxed, needs: "relaxed SIMD" },
+  simd: { runs: runsSimd, needs: "WebAssembly SIMD" },
 };
 
 /** The glue of each binary; written out, so that bundlers see the files. */
@@ -30,12 +30,13 @@ const BINARY = {
  */
 export function chooseVariant(asked, threads) {
   if (asked !== undefined) {
-    if (!VARIANTS[asked].runs()) throw unsupportedBrowser(`the variant "${asked}" needs ${VARIANTS[asked].lacks}`);
+    const { runs, needs } = VARIANTS[asked];
+    if (!runs()) throw unsupportedBrowser(`the variant "${asked}" needs ${needs}`, "Leave `variant` away to take the best that there is");
     return asked;
   }
   const usable = Object.keys(VARIANTS).filter((variant) => variant !== "threads" || threads > 1);
   const best = usable.find((variant) => VARIANTS[variant].runs());
-  if (!best) throw unsupportedBrowser(`it lacks ${VARIANTS.simd.lacks}`);
+  if (!best) throw unsupportedBrowser(`it needs ${VARIANTS.simd.needs}`, "Use a current version of Chrome, Edge, Firefox or Safari");
   return best;
 }
 

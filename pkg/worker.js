@@ -2,7 +2,7 @@
 // model, and hands it every message. As a helper thread, this same file runs
 // `runHelper`.
 
-import { PageLMError } from "./errors.js";
+import { PageLMError, engineNotLoaded } from "./errors.js";
 import { ANSWER, HELPER } from "./protocol.js";
 import { enterTeam, makeHelpers, runHelper, sharedMemory } from "./threads.js";
 import { GLUE, chooseVariant, compile } from "./variants.js";
@@ -22,8 +22,7 @@ function runEngine() {
     if (waiting) return waiting.push(data);
     waiting = [data];
     try {
-      const made = await makeEngine(data.options ?? {});
-      engine = made;
+      engine = await makeEngine(data.options ?? {});
     } catch (error) {
       postMessage({ id: data.id, type: ANSWER.ERROR, ...describe(error) });
       return;
@@ -49,13 +48,8 @@ async function makeEngine({ variant: asked, threads = 1 }) {
 }
 
 function describe(error) {
-  if (error instanceof PageLMError) return { code: error.code, message: error.message, data: error.data };
-  const what = error?.message ?? String(error);
-  return {
-    code: "engine_not_loaded",
-    message: `The engine's own files could not be loaded (${what}). Check the network, and that all files of pagelm lie on the server.`,
-    data: { what },
-  };
+  const { code, message, data } = error instanceof PageLMError ? error : engineNotLoaded(error?.message ?? String(error));
+  return { code, message, data };
 }
 
 function crashed(what) {

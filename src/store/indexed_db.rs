@@ -26,6 +26,8 @@ type Js<T> = std::result::Result<T, JsValue>;
 /// An open connection; closed when dropped.
 pub(super) struct IndexedDb {
     database: IdbDatabase,
+    /// Another version of this library may want to upgrade: do not stand in its way.
+    _close: Closure<dyn Fn()>,
 }
 
 /// How sure a transaction must be of the disk before it reports success.
@@ -52,10 +54,12 @@ impl IndexedDb {
         request.set_onupgradeneeded(Some(upgrade.unchecked_ref()));
         let database = result(&request).await.map_err(|e| unavailable(&e))?;
         let database = database.dyn_into::<IdbDatabase>().map_err(|e| unavailable(&e))?;
-        // Another version of this library may want to upgrade: do not stand in its way.
-        let close = Function::new_no_args("this.close()");
-        database.set_onversionchange(Some(&close));
-        Ok(IndexedDb { database })
+        let close = Closure::new({
+            let database = database.clone();
+            move || database.close()
+        });
+        database.set_onversionchange(Some(close.as_ref().unchecked_ref()));
+        Ok(IndexedDb { database, _close: close })
     }
 
     /// Starts a transaction over `stores`.
@@ -120,6 +124,7 @@ impl IndexedDb {
 
 impl Drop for IndexedDb {
     fn drop(&mut self) {
+        self.database.set_onversionchange(None);
         self.database.close();
     }
 }

@@ -1,7 +1,7 @@
-//! What JavaScript throws, as words and as our errors.
+//! JavaScript's exceptions, as words and as our errors, and its memory.
 
 use crate::Error;
-use js_sys::{ArrayBuffer, Function, Reflect};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 
 /// An exception's own words, or what it looks like.
@@ -22,13 +22,12 @@ pub(super) fn unavailable(exception: &JsValue) -> Error {
     Error::StorageUnavailable { what: words(exception) }
 }
 
-/// Gives a buffer's memory back at once, where the browser can: waiting for the garbage
-/// collector, a load would hold several records more than it uses. The buffer is empty
-/// afterwards.
-pub(super) fn release(buffer: &ArrayBuffer) {
-    let transfer = Reflect::get(buffer, &"transfer".into()).ok();
-    if let Some(transfer) = transfer.and_then(|f| f.dyn_into::<Function>().ok()) {
-        // A buffer that cannot be transferred stays with the garbage collector.
-        let _ = transfer.call1(buffer, &0.into());
+/// Frees an array's memory now, if it is all of its buffer. The garbage collector would let
+/// a good part of a model pile up first.
+pub(super) fn release(bytes: &Uint8Array) {
+    let buffer = bytes.buffer();
+    if bytes.byte_length() == buffer.byte_length() {
+        // Browsers without `transfer` (before 2024) are left to their garbage collector.
+        let _ = buffer.transfer_with_length(0);
     }
 }

@@ -37,10 +37,9 @@ impl RecordReader {
         let index = self.next;
         let Some(ahead) = self.ahead.take().or_else(|| self.read(index)) else { return Ok(None) };
         self.next += 1;
-        let record = match JsFuture::from(ahead).await {
-            Ok(record) => record.unchecked_into::<ArrayBuffer>(),
-            Err(_) => return Err(Error::StorageCorrupt { record: index }),
-        };
+        let record =
+            JsFuture::from(ahead).await.and_then(|record| record.dyn_into::<ArrayBuffer>());
+        let Ok(record) = record else { return Err(Error::StorageCorrupt { record: index }) };
         self.ahead = self.read(self.next);
         Ok(Some(Uint8Array::new(&record)))
     }
@@ -54,17 +53,19 @@ impl RecordReader {
         self.storage.delete(&self.manifest.url).await
     }
 
-    /// Starts to read a record. The promise is rejected if it is not what was written.
+    /// Starts to read a record, if there is one. The promise is never rejected, as nobody may
+    /// be there yet to take note of it: it brings undefined for a bad record.
     fn read(&self, index: u32) -> Option<Promise> {
         let digest = self.manifest.records.get(index as usize)?.clone();
         let len = self.manifest.record_len(index);
         let record = self.storage.read_record(&self.manifest, index);
         Some(future_to_promise(async move {
-            let bad = JsValue::UNDEFINED;
-            let record = record.await.ok().flatten().ok_or(bad)?;
-            let whole = u64::from(record.byte_length()) == len;
-            let good = whole && sha256(&record).await.is_ok_and(|found| found == digest);
-            if good { Ok(record.into()) } else { Err(JsValue::UNDEFINED) }
+            let whole = |record: &ArrayBuffer| u64::from(record.byte_length()) == len;
+            let Some(record) = record.await.ok().flatten().filter(whole) else {
+                return Ok(JsValue::UNDEFINED);
+            };
+            let good = sha256(&record).await.is_ok_and(|found| found == digest);
+            Ok(if good { record.into() } else { JsValue::UNDEFINED })
         }))
     }
 }

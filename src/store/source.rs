@@ -91,18 +91,18 @@ impl Source {
         }
     }
 
-    /// The next bytes, in a piece of any size; `None` at the end. The piece before is empty
-    /// from now on.
+    /// The next bytes, in a piece of any size; `None` at the end. The piece is the caller's
+    /// until the next call.
     ///
     /// # Errors
     /// [`Error::Network`], [`Error::StorageFull`], [`Error::StorageUnavailable`],
     /// [`Error::StorageCorrupt`], [`Error::Aborted`].
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
+        if let Some(piece) = self.piece.take() {
+            release(&piece);
+        }
         if self.signal.aborted() {
             return Err(Error::Aborted);
-        }
-        if let Some(piece) = self.piece.take() {
-            release(&piece.buffer());
         }
         let piece = match &mut self.input {
             Input::Cache(reader) => reader.record().await?,
@@ -116,7 +116,7 @@ impl Source {
             }
         };
         self.loaded += piece.as_ref().map_or(0, |piece| u64::from(piece.length()));
-        self.piece.clone_from(&piece);
+        self.piece = piece.clone();
         Ok(piece)
     }
 
@@ -151,8 +151,8 @@ impl Source {
     }
 
     /// Ends the load because of `error`: the transfer stops, what was stored of an
-    /// unfinished download is taken back, and a damaged model as well. To resume downloads,
-    /// what was stored would stay here after [`Error::Network`].
+    /// unfinished download is taken back, and a damaged model as well. A later issue resumes
+    /// downloads: after [`Error::Network`], what was stored would stay.
     pub async fn discard(self, error: &Error) {
         // The load has failed already, and the first error is the one to tell. What stays
         // stored does not count as a model, and the next load begins by deleting it.

@@ -73,7 +73,6 @@ impl RecordWriter {
             self.write(&last).await?;
         }
         self.settle().await?;
-        release(&self.record.buffer());
         Ok(self.state == State::Begun && self.storage.commit(&self.manifest).await?)
     }
 
@@ -115,5 +114,11 @@ impl RecordWriter {
             self.state = State::Lost;
         }
         Ok(())
+    }
+}
+
+impl Drop for RecordWriter {
+    fn drop(&mut self) {
+        release(&self.record);
     }
 }

@@ -7,19 +7,15 @@ use super::turn::turn;
 use crate::session::{Engine, LoadOptions, Loader};
 use crate::store::{Origin, Source};
 use crate::{Error, Result};
-use gloo::timers::callback::Interval;
 use js_sys::Uint8Array;
 use serde_json::{Value, json};
 use std::cell::Cell;
-use std::rc::Rc;
 use web_sys::AbortSignal;
 
 /// Bytes that are copied into wasm memory and packed at a time, a few milliseconds' work.
 const PIECE: usize = 1 << 20;
 /// A report this soon after the last is left out.
 const MIN_INTERVAL_MS: f64 = 25.0;
-/// Reports come at least this often, also while nothing arrives.
-const MAX_INTERVAL_MS: u32 = 100;
 
 /// Loads a model into this worker.
 pub(super) async fn load(
@@ -90,37 +86,25 @@ fn info(engine: &Engine) -> Result<Value> {
     Ok(info)
 }
 
-/// Posts progress: neither too often nor too seldom.
+/// Posts progress, but not too often. That it does not come too seldom while this worker
+/// is busy or waits is the page's care.
 struct Reporter {
     id: u32,
-    last: Rc<Cell<Progress>>,
-    posted: Rc<Cell<f64>>,
-    _repeat: Interval,
+    last: Cell<Progress>,
+    posted: Cell<f64>,
 }
 
 impl Reporter {
     fn new(id: u32, start: Progress) -> Reporter {
-        let (last, posted) = (Rc::new(Cell::new(start)), Rc::new(Cell::new(now())));
         post(id, Event::Progress(start));
-        let repeat = {
-            let (last, posted) = (last.clone(), posted.clone());
-            move || {
-                // Half an interval's grace, as timers are not exact.
-                if now() - posted.get() > f64::from(MAX_INTERVAL_MS) / 2.0 {
-                    posted.set(now());
-                    post(id, Event::Progress(last.get()));
-                }
-            }
-        };
-        Reporter { id, last, posted, _repeat: Interval::new(MAX_INTERVAL_MS / 2, repeat) }
+        Reporter { id, last: Cell::new(start), posted: Cell::new(now()) }
     }
 
     fn report(&self, progress: Progress) {
-        let whole = progress.total == Some(progress.loaded);
-        let new = progress.phase != self.last.get().phase;
-        let repeated = progress == self.last.get();
-        self.last.set(progress);
-        if (whole && !repeated) || new || now() - self.posted.get() >= MIN_INTERVAL_MS {
+        let last = self.last.replace(progress);
+        let new = progress.phase != last.phase;
+        let whole = progress.total == Some(progress.loaded) && progress != last;
+        if new || whole || now() - self.posted.get() >= MIN_INTERVAL_MS {
             self.posted.set(now());
             post(self.id, Event::Progress(progress));
         }
