@@ -5,7 +5,6 @@ import { announce } from "./lib/announce.js";
 import { chosenModel, defaultModel, sizeOf } from "./lib/catalog.js";
 import { openLibrary, storedCopy, storedModels, wasStopped } from "./lib/engine.js";
 import { readSettings, writeSettings } from "./lib/settings.js";
-import "./views/chat.js";
 import "./views/models-dialog.js";
 import "./views/problem.js";
 import "./views/progress.js";
@@ -62,9 +61,12 @@ async function load(stored) {
   const { signal } = loading;
   views.progress.start({ ...model, bytes: model.bytes ?? stored?.bytes }, Boolean(stored));
   show("progress");
+  // The conversation and what it draws with: made ready while the model loads.
+  const chat = import("./views/chat.js");
   announce(stored ? `Loading ${model.name} from this device.` : `Downloading ${model.name}.`);
   try {
     lm = await PageLM.load(model.url, { ...threadOptions(), ...loadOptions, signal, onProgress: (progress) => views.progress.update(progress) });
+    await chat;
     ready();
   } catch (error) {
     if (wasStopped(error, signal)) await welcome();
@@ -127,9 +129,11 @@ const remedies = {
 
 async function reload(options) {
   loadOptions = options;
-  views.chat.stop();
-  await lm?.unload().catch(() => {});
-  lm = undefined;
+  if (lm) {
+    views.chat.stop();
+    await lm.unload();
+    lm = undefined;
+  }
   bar.clear.hidden = true;
   await load();
 }
@@ -144,7 +148,7 @@ views.welcome.addEventListener("choose", openModels);
 views.progress.addEventListener("cancel", () => loading.abort());
 document.addEventListener("remedy", ({ detail }) => remedies[detail]());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) views.chat.stop();
+  if (event.key === "Escape" && lm && !document.querySelector("dialog[open]")) views.chat.stop();
 });
 
 start();

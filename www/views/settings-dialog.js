@@ -85,7 +85,7 @@ function about({ architecture, parameters: count, quantization, context, variant
   add("Context", `${integer(context)} tokens`);
   add("Binary", variant);
   add("Threads", crossOriginIsolated ? `${threads}` : `${threads} (this server does not send the isolation headers, so no more can be used)`);
-  if (memory > 0) add("Memory", bytes(memory));
+  add("Memory", bytes(memory.total));
   return [h("h3", {}, "What runs here"), list];
 }
 
