@@ -44,8 +44,8 @@ for (const { title, options, binary } of SITES) {
       await ask(page, QUESTION);
       await answerEnds(page);
       assert.match(await lastAnswer(page), /Paris/);
-      await assertText(page, /Prefill \d+ tokens at [\d,.]+ tok\/s/);
-      await assertText(page, /decode \d+ at [\d,.]+ tok\/s/);
+      await assertText(page, /Prefill [\d,.]+ tok\/s/);
+      await assertText(page, /Decode [\d,.]+ tok\/s/);
       await page.getByRole("button", { name: "Settings" }).click();
       await page.getByRole("definition").filter({ hasText: new RegExp(`^${binary}$`) }).waitFor();
       assert.deepEqual(complaints(page), []);
@@ -101,9 +101,32 @@ for (const { title, options, binary } of SITES) {
       await question(page).waitFor(LOADED);
       await page.getByRole("button", { name: "Settings" }).click();
       assert.equal(await longest.inputValue(), "5");
-      await page.getByRole("button", { name: "Back to the defaults" }).click();
+      await page.getByRole("button", { name: "Reset" }).click();
       assert.notEqual(await longest.inputValue(), "5");
       assert.deepEqual(complaints(page), []);
+    });
+
+    test("an address that leads to no model ends in a sentence and a way on", async (t) => {
+      const address = server.route("models/page.gguf", routes.htmlPage());
+      const page = await site.open(t, `?model=${encodeURIComponent(address)}`);
+      await page.getByRole("button", { name: /^Download/ }).click();
+      await page.getByRole("heading", { name: "The model could not be loaded" }).waitFor(LOADED);
+      await assertText(page, "html_instead_of_model");
+      await page.getByRole("button", { name: "Choose another model" }).click();
+      await page.getByRole("dialog").getByRole("link", { name: /SmolLM2/ }).click();
+      await question(page).waitFor(LOADED);
+    });
+
+    test("fits 360 px, in light and dark", async (t) => {
+      const page = await openLoaded(t);
+      await page.setViewportSize({ width: 360, height: 640 });
+      const colours = [];
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "scrolls sideways");
+        colours.push(await page.evaluate(() => getComputedStyle(document.body).color));
+      }
+      assert.notEqual(colours[0], colours[1]);
     });
 
     test("a damaged stored copy is named, and repaired by a button", async (t) => {
@@ -122,29 +145,6 @@ for (const { title, options, binary } of SITES) {
       await ask(page, QUESTION);
       await answerEnds(page);
       assert.match(await lastAnswer(page), /Paris/);
-    });
-
-    test("an address that leads to no model ends in a sentence and a way on", async (t) => {
-      const address = server.route("models/page.gguf", routes.htmlPage());
-      const page = await site.open(t, `?model=${encodeURIComponent(address)}`);
-      await page.getByRole("button", { name: /^Download/ }).click();
-      await page.getByRole("heading", { name: "The model could not be loaded" }).waitFor(LOADED);
-      await assertText(page, "html_instead_of_model");
-      await page.getByRole("button", { name: "Choose another model" }).click();
-      await page.getByRole("dialog").getByRole("link", { name: /SmolLM2/ }).click();
-      await question(page).waitFor(LOADED);
-    });
-
-    test("fits 360 px, in light and dark", async (t) => {
-      const page = await openLoaded(t);
-      await page.setViewportSize({ width: 360, height: 640 });
-      const backgrounds = [];
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "scrolls sideways");
-        backgrounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
-      }
-      assert.notEqual(backgrounds[0], backgrounds[1]);
     });
   });
 }
