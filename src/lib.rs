@@ -12,9 +12,12 @@ pub mod error;
 pub mod gguf;
 mod kernels;
 mod kv_cache;
+pub mod model;
 mod ops;
 mod quant;
 pub mod sampling;
+pub mod session;
 pub mod team;
+pub mod tokenizer;
 
 pub use error::{Error, Result};

@@ -8,6 +8,8 @@ use serde_json::Map;
 use super::content::ContentForm;
 use super::limits::{CappedOutput, MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION, MAX_TEMPLATE_BYTES};
 use super::{clock, generation, json, methods};
+use crate::gguf::Metadata;
+use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
 /// The name of the only template in an environment.
@@ -77,6 +79,17 @@ impl ChatTemplate {
         });
         template.clock = None;
         Ok(template)
+    }
+
+    /// The template of a model (`tokenizer.chat_template`); `None` where it has none:
+    /// then [`ChatTemplate::plain`] is for it.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`]; [`Error::BadMetadata`] if the key holds no string.
+    pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
+        let Some(source) = metadata.opt_str("tokenizer.chat_template")? else { return Ok(None) };
+        Self::new(source, &text(tokenizer.bos()), &text(tokenizer.eos())).map(Some)
     }
 
     /// The format for models without a template of their own: the system message and

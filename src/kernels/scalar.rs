@@ -81,7 +81,7 @@ impl Level for Scalar {
             let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
             for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
                 let (d, _) = scale_and_sum(x);
-                for (r, dot) in dots(q, x).into_iter().enumerate() {
+                for (r, dot) in dots_q8(q, x).into_iter().enumerate() {
                     sum[r] += dot as f32 * (f16_at(scales, r) * d);
                 }
             }
@@ -119,27 +119,50 @@ fn q4_block<const T: usize>(w: &[u8], x: &[u8], sum: &mut [[f32; PANEL_ROWS]; T]
     let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
     for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
         let (d, s) = scale_and_sum(x);
-        for (r, dot) in dots(q, x).into_iter().enumerate() {
+        for (r, dot) in dots_q4(q, x).into_iter().enumerate() {
             sum[r] += dot as f32 * (f16_at(scales, r) * d);
             sum[r] += f16_at(scales, PANEL_ROWS + r) * s;
         }
     }
 }
 
-/// Integer dot products of 8 rows with one block of activations.
+/// Integer dot products of 8 rows of weights in 0..16 with one block of activations.
+///
+/// Lane by lane in i16, which a block cannot overflow: 8 groups · 15 · 127 < 2^15.
 #[inline(always)]
-fn dots(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
-    // Lanes of (row, column pair) as i16 products: the compiler makes pmaddwd of it.
-    let mut acc = [0i32; PANEL_ROWS * 2];
-    for (w, x) in w.as_chunks::<32>().0.iter().zip(x.as_chunks::<GROUP>().0) {
-        let x = x.map(|x| x as i8 as i16);
-        for (i, acc) in acc.iter_mut().enumerate() {
-            let (w0, w1) = (w[2 * i] as i8 as i16, w[2 * i + 1] as i8 as i16);
-            let (x0, x1) = (x[2 * (i % 2)], x[2 * (i % 2) + 1]);
-            *acc += w0 as i32 * x0 as i32 + w1 as i32 * x1 as i32;
+fn dots_q4(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    let mut lanes = [0i16; PANEL_ROWS * GROUP];
+    for (w, x) in groups(w, x) {
+        for i in 0..lanes.len() {
+            lanes[i] = lanes[i].wrapping_add((w[i] as i16).wrapping_mul(x[i]));
         }
     }
-    core::array::from_fn(|r| acc[2 * r] + acc[2 * r + 1])
+    core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().map(|&l| l as i32).sum())
+}
+
+/// The same for weights of i8.
+#[inline(always)]
+fn dots_q8(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    let mut lanes = [0i32; PANEL_ROWS * GROUP];
+    for (w, x) in groups(w, x) {
+        for i in 0..lanes.len() {
+            lanes[i] += (w[i] as i8 as i16).wrapping_mul(x[i]) as i32; // |w·x| ≤ 128 · 127
+        }
+    }
+    core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().sum())
+}
+
+/// Groups of four columns: the weights of 8 rows, and the activations once for each.
+#[inline(always)]
+fn groups<'a>(
+    w: &'a [u8],
+    x: &'a [u8],
+) -> impl Iterator<Item = (&'a [u8; PANEL_ROWS * GROUP], [i16; PANEL_ROWS * GROUP])> {
+    let (w, x) = (w.as_chunks().0, x.as_chunks::<GROUP>().0);
+    w.iter().zip(x).map(|(w, x)| {
+        let x = x.map(|x| x as i8 as i16);
+        (w, core::array::from_fn(|i| x[i % GROUP]))
+    })
 }
 
 fn scale_and_sum(x: &[u8]) -> (f32, f32) {

@@ -1,89 +1,65 @@
-//! Where the tests find their reference data.
+//! What several tests share.
+// Each test compiles this module for itself and uses a part of it.
+#![allow(dead_code, unused_imports)]
 
-// Each test crate compiles this module for itself and uses its own part of it.
-#![allow(dead_code)]
+mod fixtures;
 
-use std::collections::HashSet;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+pub use fixtures::{Fixtures, fixtures, real_model, report_skipped};
 
-/// The model that `tests/fixtures/real` has values for.
-pub const MODEL_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+use pagelm::model::{LoadOptions, Loader};
+use pagelm::session::{Engine, Finish, GenerateParams, Generation, Scores, Scoring, Step};
+use std::path::Path;
 
-/// Folders with reference data, the fullest first.
-pub struct Fixtures {
-    folders: Vec<PathBuf>,
-}
-
-/// The full reference data where it is (`PAGELM_FIXTURES`, else
-/// `../shared/fixtures/given`), and the subset of the repository.
-pub fn fixtures() -> Fixtures {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let full = match std::env::var_os("PAGELM_FIXTURES") {
-        Some(folder) => PathBuf::from(folder),
-        None => root.join("../shared/fixtures/given"),
-    };
-    Fixtures { folders: vec![full, root.join("tests/fixtures")] }
-}
-
-impl Fixtures {
-    /// A file or folder of the reference data; `None`, and a line saying so, where
-    /// neither folder has it.
-    pub fn path(&self, relative: &str) -> Option<PathBuf> {
-        let found = self.folders.iter().map(|folder| folder.join(relative)).find(|p| p.exists());
-        if found.is_none() {
-            report_skipped(relative, "not among the reference data; set PAGELM_FIXTURES");
-        }
-        found
+/// Loads a model in pieces of an awkward size.
+pub fn load(path: &Path, threads: usize) -> Engine {
+    let mut loader = Loader::new(LoadOptions { context: None, threads });
+    for piece in std::fs::read(path).unwrap().chunks(100_003) {
+        loader.push(piece).unwrap();
     }
+    loader.finish().unwrap()
+}
 
-    /// Files of `folder` that end in `suffix`, from both places, each name once, sorted.
-    pub fn files(&self, folder: &str, suffix: &str) -> Vec<PathBuf> {
-        let mut names = HashSet::new();
-        let mut files = Vec::new();
-        for base in &self.folders {
-            let Ok(entries) = base.join(folder).read_dir() else { continue };
-            for path in entries.flatten().map(|entry| entry.path()) {
-                let name = path.file_name().unwrap_or_default().to_owned();
-                if name.to_string_lossy().ends_with(suffix) && names.insert(name) {
-                    files.push(path);
-                }
+/// Scores tokens to the end.
+pub fn score(engine: &mut Engine, tokens: Vec<u32>) -> Scores {
+    let mut scoring = Scoring::new(engine, tokens).unwrap();
+    loop {
+        if let Some(scores) = scoring.step(engine).unwrap() {
+            return scores;
+        }
+    }
+}
+
+/// A file of float32 values as NumPy saves them, version 1.
+pub fn npy(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    let header = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    assert!(bytes[10..10 + header].windows(3).any(|w| w == b"<f4"));
+    bytes[10 + header..]
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect()
+}
+
+/// Generates to the end: tokens, text, and how it finished.
+pub fn generate(
+    engine: &mut Engine,
+    prompt: Vec<u32>,
+    params: GenerateParams,
+) -> (Vec<u32>, String, Finish) {
+    let mut generation = Generation::new(engine, prompt, params).unwrap();
+    let (mut tokens, mut text) = (Vec::new(), String::new());
+    loop {
+        match generation.step(engine).unwrap() {
+            Step::Prefill { .. } => {}
+            Step::Token(event) => {
+                tokens.push(event.token);
+                text.push_str(&event.text);
+            }
+            Step::Done(finish) => {
+                text.push_str(&finish.text);
+                return (tokens, text, finish);
             }
         }
-        files.sort();
-        files
-    }
-
-    /// A JSON file of the reference data.
-    pub fn json(&self, relative: &str) -> Option<serde_json::Value> {
-        let path = self.path(relative)?;
-        let text = std::fs::read_to_string(&path).expect("the fixture is readable");
-        Some(serde_json::from_str(&text).expect("the fixture is JSON"))
-    }
-}
-
-/// The real model: `PAGELM_MODEL`, else where `build.sh` puts it; `None`, and a line
-/// saying so, where it has not been fetched.
-pub fn real_model() -> Option<PathBuf> {
-    let path = match std::env::var_os("PAGELM_MODEL") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models").join(MODEL_FILE),
-    };
-    if path.exists() {
-        return Some(path);
-    }
-    report_skipped(MODEL_FILE, "the model is not there; set PAGELM_MODEL, or run build.sh");
-    None
-}
-
-/// Says once per run and thing that a check was skipped. Written past the test
-/// harness, which would swallow it in tests that pass.
-pub fn report_skipped(what: &str, why: &str) {
-    static SAID: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
-    // A poisoned lock means that another test failed; the line still matters.
-    let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if said.insert(what.to_owned()) {
-        let _ = writeln!(std::io::stderr(), "skipped {what}: {why}");
     }
 }

@@ -1,0 +1,53 @@
+//! `generate`.
+
+use super::args::Generate;
+use super::render::messages;
+use super::{load, print, read_text};
+use pagelm::sampling::SamplingParams;
+use pagelm::session::{GenerateParams, Generation, Step};
+use pagelm::{Error, Result};
+use serde_json::json;
+
+pub(super) fn run(args: &Generate) -> Result<()> {
+    let mut engine = load(&args.model, &args.run)?;
+    let prompt = match (&args.messages, &args.prompt_file) {
+        (Some(file), _) => engine.render_chat(&messages(file, true)?)?.1,
+        (None, Some(file)) => engine.tokenizer().encode(&read_text(file)?, true, true)?,
+        (None, None) => {
+            return Err(Error::BadRequest { what: "give --prompt-file or --messages".into() });
+        }
+    };
+    let sampling = SamplingParams {
+        temperature: args.temperature,
+        top_k: args.top_k,
+        top_p: args.top_p,
+        min_p: args.min_p,
+        repetition_penalty: args.repetition_penalty,
+        seed: args.seed,
+        ..SamplingParams::default()
+    };
+    let params =
+        GenerateParams { max_tokens: Some(args.max_tokens), sampling, ..GenerateParams::default() };
+    let mut generation = Generation::new(&mut engine, prompt, params)?;
+    let (mut tokens, mut text) = (Vec::new(), String::new());
+    let finish = loop {
+        match generation.step(&mut engine)? {
+            Step::Prefill { .. } => {}
+            Step::Token(event) => {
+                tokens.push(event.token);
+                text.push_str(&event.text);
+            }
+            Step::Done(finish) => break finish,
+        }
+    };
+    text.push_str(&finish.text);
+    let value = json!({
+        "tokens": tokens,
+        "text": text,
+        "finish_reason": finish.reason,
+        "usage": finish.usage,
+        "timings": finish.timings,
+    });
+    print(args.json, value, || text.clone());
+    Ok(())
+}

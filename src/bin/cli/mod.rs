@@ -1,0 +1,86 @@
+//! The tool's commands.
+
+mod args;
+mod generate;
+mod inspect;
+mod render;
+mod score;
+mod tokens;
+
+pub(crate) use args::Args;
+use args::Command;
+use pagelm::gguf::{Header, Parsed};
+use pagelm::model::{LoadOptions, Loader};
+use pagelm::session::Engine;
+use pagelm::{Error, Result};
+use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Runs one command.
+pub(crate) fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Tokenize(args) => tokens::tokenize(&args),
+        Command::Detokenize(args) => tokens::detokenize(&args),
+        Command::Render(args) => render::run(&args),
+        Command::Logits(args) => score::logits(&args),
+        Command::Score(args) => score::score(&args),
+        Command::Generate(args) => generate::run(&args),
+    }
+}
+
+/// Bytes read from a file at a time.
+const PIECE: usize = 1 << 20;
+
+/// The engine of a model file, read piece by piece as the browser does.
+fn load(path: &Path, run: &args::Run) -> Result<Engine> {
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = run.threads.unwrap_or_else(cores);
+    let mut loader = Loader::new(LoadOptions { context: run.context, threads });
+    let mut file = open(path)?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).map_err(|e| unreadable(path, &e))? {
+            0 => return loader.finish(),
+            n => loader.push(&piece[..n])?,
+        }
+    }
+}
+
+/// The header of a model file.
+fn header(path: &Path) -> Result<Header> {
+    let mut file = open(path)?;
+    let mut bytes = Vec::new();
+    loop {
+        let wanted = match Header::parse(&bytes)? {
+            Parsed::Complete(header) => return Ok(header),
+            Parsed::NeedMore { at_least } => (at_least as usize).max(bytes.len() + PIECE),
+        };
+        let before = bytes.len() as u64;
+        let piece = (&mut file).take(wanted as u64 - before);
+        let read = { piece }.read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+        if read == 0 {
+            return Err(Error::Truncated { need: wanted as u64, have: before });
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|e| unreadable(path, &e))
+}
+
+/// A text file as it is.
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::BadRequest { what: format!("{} cannot be read ({error})", path.display()) }
+}
+
+/// Prints one JSON object, or else what a person wants to see.
+fn print(json: bool, value: Value, text: impl FnOnce() -> String) {
+    if json { println!("{value}") } else { println!("{}", text()) }
+}

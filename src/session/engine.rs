@@ -1,0 +1,144 @@
+//! The engine: one model, its tokenizer and template, and one sequence in the cache.
+
+use super::pace::Pace;
+use crate::chat::{ChatTemplate, RenderInput};
+use crate::kv_cache::KvCache;
+use crate::model::Forward;
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+use serde::Serialize;
+use web_time::Instant;
+
+/// A loaded model.
+pub struct Engine {
+    pub(super) forward: Forward,
+    pub(super) context: usize,
+    /// The tokens whose keys and values are in the cache.
+    pub(super) cached: Vec<u32>,
+    /// How many tokens were last run: the rows that have logits.
+    pub(super) n_rows: usize,
+    pub(super) pace: Pace,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    about: About,
+}
+
+/// What the file says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) name: Option<String>,
+    pub(crate) quantization: String,
+    pub(crate) parameters: u64,
+}
+
+/// What a loaded model is and takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Info {
+    /// `general.name`.
+    pub name: Option<String>,
+    /// `general.architecture`.
+    pub architecture: String,
+    /// Weights in the file.
+    pub parameters: u64,
+    /// The GGML type of most of them.
+    pub quantization: String,
+    /// Positions of the KV cache.
+    pub context: usize,
+    /// Positions that the model was trained for.
+    pub context_train: usize,
+    /// Tokens in the vocabulary.
+    pub vocabulary: usize,
+    /// Threads at work.
+    pub threads: usize,
+    /// Bytes held.
+    pub memory: Memory,
+}
+
+/// Bytes that a loaded model holds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Memory {
+    /// Packed weights.
+    pub weights: u64,
+    /// Keys and values of the whole context.
+    pub kv_cache: u64,
+    /// Activations and tables.
+    pub scratch: u64,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        forward: Forward,
+        context: usize,
+        tokenizer: Tokenizer,
+        template: ChatTemplate,
+        about: About,
+    ) -> Engine {
+        let cached = Vec::with_capacity(forward.capacity());
+        let pace = Pace::default();
+        Engine { forward, context, cached, n_rows: 0, pace, tokenizer, template, about }
+    }
+
+    /// What is loaded.
+    pub fn info(&self) -> Info {
+        let config = self.forward.config();
+        let (n_kv_heads, head_dim) = (config.n_kv_heads, config.head_dim);
+        let capacity = self.forward.capacity();
+        Info {
+            name: self.about.name.clone(),
+            architecture: config.architecture.clone(),
+            parameters: self.about.parameters,
+            quantization: self.about.quantization.clone(),
+            context: self.context,
+            context_train: config.n_ctx_train,
+            vocabulary: config.n_vocab,
+            threads: self.forward.n_threads(),
+            memory: Memory {
+                weights: self.forward.weights().n_bytes() as u64,
+                kv_cache: KvCache::bytes_for(config.n_layers, n_kv_heads, head_dim, capacity),
+                scratch: self.forward.scratch_bytes() as u64,
+            },
+        }
+    }
+
+    /// Whether all threads have started: on wasm32 they arrive after the engine is made.
+    pub fn is_ready(&self) -> bool {
+        self.forward.is_ready()
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Messages as the model's template writes them, and as tokens.
+    ///
+    /// # Errors
+    /// [`Error::Template`].
+    pub fn render_chat(&self, input: &RenderInput) -> Result<(String, Vec<u32>)> {
+        let text = self.template.render(input)?;
+        // The template writes BOS where it wants one.
+        let tokens = self.tokenizer.encode(&text, false, true)?;
+        Ok((text, tokens))
+    }
+
+    /// Keeps the longest common prefix of the cache and `tokens`, at most `most` of it,
+    /// and returns its length.
+    pub(super) fn keep_prefix(&mut self, tokens: &[u32], most: usize) -> usize {
+        let common = self.cached.iter().zip(tokens).take(most).take_while(|(a, b)| a == b).count();
+        self.cached.truncate(common);
+        common
+    }
+
+    /// Runs tokens behind those in the cache; milliseconds taken.
+    pub(super) fn run(&mut self, tokens: &[u32]) -> Result<f64> {
+        if self.cached.len() + tokens.len() > self.context {
+            let tokens = self.cached.len() + tokens.len();
+            return Err(Error::ContextOverflow { tokens, context: self.context });
+        }
+        let start = Instant::now();
+        self.forward.run(tokens, self.cached.len())?;
+        self.cached.extend_from_slice(tokens);
+        self.n_rows = tokens.len();
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    }
+}

@@ -1,0 +1,281 @@
+//! Generation: prefill of the prompt, then one token a step.
+
+use super::engine::Engine;
+use super::stop::StopMatcher;
+use crate::model::MAX_HEAD;
+use crate::sampling::{Sampler, SamplingParams, log_softmax_at, top_logprobs};
+use crate::tokenizer::TextStream;
+use crate::{Error, Result};
+use serde::Serialize;
+use web_time::Instant;
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct GenerateParams {
+    /// Tokens to generate at most; until the context is full where `None`.
+    pub max_tokens: Option<usize>,
+    /// How to choose tokens.
+    pub sampling: SamplingParams,
+    /// Texts that end the generation; they are not part of it.
+    pub stop: Vec<String>,
+    /// Whether to go on after an end-of-generation token.
+    pub ignore_eos: bool,
+    /// Whether what is in the cache of an equal prefix may be used.
+    pub cache_prompt: bool,
+    /// Log-probabilities, with this many of the most probable tokens.
+    pub logprobs: Option<usize>,
+    /// Whether the prompt's tokens are part of the answer.
+    pub echo: bool,
+}
+
+impl Default for GenerateParams {
+    fn default() -> GenerateParams {
+        GenerateParams {
+            max_tokens: None,
+            sampling: SamplingParams::default(),
+            stop: Vec::new(),
+            ignore_eos: false,
+            cache_prompt: true,
+            logprobs: None,
+            echo: false,
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Part of the prompt was processed.
+    Prefill {
+        /// Tokens of the prompt that are in the cache.
+        done: usize,
+        /// Tokens of the prompt.
+        total: usize,
+    },
+    /// A token came, or, with `echo`, one of the prompt.
+    Token(TokenEvent),
+    /// It is over.
+    Done(Finish),
+}
+
+/// One token.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TokenEvent {
+    /// Its id.
+    pub token: u32,
+    /// Text that is complete with it; empty while characters or stop strings are open.
+    pub text: String,
+    /// ln P(token | all before), if asked for; `None` for the first token of all.
+    pub logprob: Option<f32>,
+    /// The most probable tokens at its place, with their log-probabilities.
+    pub top_logprobs: Vec<(u32, f32)>,
+    /// Whether it is of the prompt.
+    pub prompt: bool,
+}
+
+/// Why and with what a generation ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finish {
+    /// Why.
+    pub reason: FinishReason,
+    /// Text that was held back until now.
+    pub text: String,
+    /// Tokens.
+    pub usage: Usage,
+    /// Time.
+    pub timings: Timings,
+}
+
+/// Why a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// An end-of-generation token or a stop string.
+    Stop,
+    /// `max_tokens`, or the context is full.
+    Length,
+}
+
+/// Tokens of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// In the prompt.
+    pub prompt_tokens: usize,
+    /// Of these, not computed again.
+    pub cached_tokens: usize,
+    /// Generated, the end-of-generation token included.
+    pub completion_tokens: usize,
+}
+
+/// Milliseconds of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// The prompt, as far as it was not cached.
+    pub prefill_ms: f64,
+    /// All tokens after the prompt.
+    pub decode_ms: f64,
+}
+
+/// A request under way.
+pub struct Generation {
+    params: GenerateParams,
+    sampler: Sampler,
+    /// Prompt and what was generated.
+    tokens: Vec<u32>,
+    prompt_len: usize,
+    /// Log-probabilities of the prompt's tokens, with `echo` and `logprobs`.
+    prompt_logprobs: Vec<(f32, Vec<(u32, f32)>)>,
+    echoed: usize,
+    text: TextStream,
+    stop: StopMatcher,
+    finish: Option<FinishReason>,
+    usage: Usage,
+    timings: Timings,
+}
+
+impl Generation {
+    /// Checks a request; the work is done by [`Generation::step`].
+    ///
+    /// # Errors
+    /// [`Error::ContextOverflow`], [`Error::BadRequest`].
+    pub fn new(
+        engine: &mut Engine,
+        mut prompt: Vec<u32>,
+        params: GenerateParams,
+    ) -> Result<Generation> {
+        if prompt.is_empty() {
+            let what = "the prompt is empty, and this model has no token to begin with".into();
+            prompt.push(engine.tokenizer().bos().ok_or(Error::BadRequest { what })?);
+        }
+        let n_vocab = engine.forward.config().n_vocab;
+        if let Some(token) = prompt.iter().find(|t| **t as usize >= n_vocab) {
+            let what = format!("token {token} of the prompt is not in the vocabulary");
+            return Err(Error::BadRequest { what });
+        }
+        let room = usize::from(params.max_tokens != Some(0));
+        if prompt.len() + room > engine.context {
+            let (tokens, context) = (prompt.len(), engine.context);
+            return Err(Error::ContextOverflow { tokens, context });
+        }
+        let sampler = Sampler::new(params.sampling.clone(), n_vocab)?;
+        let all_logits = params.echo && params.logprobs.is_some();
+        let most = if params.cache_prompt && !all_logits { prompt.len() - 1 } else { 0 };
+        let cached_tokens = engine.keep_prefix(&prompt, most);
+        let prompt_len = prompt.len();
+        // Room for all tokens: none is allocated while decoding.
+        prompt.reserve(params.max_tokens.unwrap_or(engine.context).min(engine.context));
+        Ok(Generation {
+            stop: StopMatcher::new(params.stop.clone()),
+            sampler,
+            tokens: prompt,
+            prompt_len,
+            prompt_logprobs: Vec::new(),
+            echoed: if params.echo { 0 } else { prompt_len },
+            text: TextStream::new(),
+            finish: None,
+            usage: Usage { prompt_tokens: prompt_len, cached_tokens, completion_tokens: 0 },
+            timings: Timings::default(),
+            params,
+        })
+    }
+
+    /// The next step: a chunk of the prompt, a token, or the end. After the end, the end
+    /// again. `engine` must be the one of [`Generation::new`], with nothing else run on it
+    /// in between.
+    ///
+    /// # Errors
+    /// [`Error::ThreadLost`].
+    pub fn step(&mut self, engine: &mut Engine) -> Result<Step> {
+        let done = engine.cached.len();
+        if done < self.prompt_len {
+            return self.prefill(engine);
+        }
+        if self.echoed < self.prompt_len {
+            return Ok(Step::Token(self.echo(engine)));
+        }
+        if self.finish.is_none() && self.params.max_tokens == Some(0) {
+            self.finish = Some(FinishReason::Length);
+        }
+        if let Some(reason) = self.finish {
+            return Ok(Step::Done(self.done(reason)));
+        }
+        self.decode(engine)
+    }
+
+    fn prefill(&mut self, engine: &mut Engine) -> Result<Step> {
+        let done = engine.cached.len();
+        let n = engine.pace.chunk(self.prompt_len - done);
+        let chunk = &self.tokens[done..done + n];
+        let ms = engine.run(chunk)?;
+        engine.pace.learn(n, ms);
+        self.timings.prefill_ms += ms;
+        if let (true, Some(top)) = (self.params.echo, self.params.logprobs) {
+            // Row i foretells token done + i + 1.
+            for first in (0..n).step_by(MAX_HEAD) {
+                let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
+                let targets = self.tokens[..self.prompt_len].iter().skip(done + first + 1);
+                for (row, target) in logits.rows().zip(targets) {
+                    let logprob = log_softmax_at(row, *target);
+                    self.prompt_logprobs.push((logprob, top_logprobs(row, top)));
+                }
+            }
+        }
+        Ok(Step::Prefill { done: done + n, total: self.prompt_len })
+    }
+
+    /// The next token of the prompt, as part of the answer.
+    fn echo(&mut self, engine: &Engine) -> TokenEvent {
+        let at = self.echoed;
+        self.echoed += 1;
+        let token = self.tokens[at];
+        let known = at.checked_sub(1).and_then(|i| self.prompt_logprobs.get_mut(i));
+        let (logprob, top_logprobs) = match known {
+            Some((logprob, top)) => (Some(*logprob), std::mem::take(top)),
+            None => (None, Vec::new()),
+        };
+        let text = self.text.push(&engine.tokenizer().piece(token));
+        TokenEvent { token, text, logprob, top_logprobs, prompt: true }
+    }
+
+    fn decode(&mut self, engine: &mut Engine) -> Result<Step> {
+        let start = Instant::now();
+        // The last token is run only now, when another is wanted.
+        let n_cached = engine.cached.len();
+        if n_cached < self.tokens.len() {
+            engine.run(&self.tokens[n_cached..])?;
+        }
+        let last = engine.n_rows - 1;
+        let logits = engine.forward.logits(last..last + 1)?.last();
+        let token = self.sampler.sample_token(logits, &self.tokens);
+        let (logprob, top_logprobs) = match self.params.logprobs {
+            Some(top) => (Some(log_softmax_at(logits, token)), top_logprobs(logits, top)),
+            None => (None, Vec::new()),
+        };
+        self.timings.decode_ms += start.elapsed().as_secs_f64() * 1e3;
+        self.usage.completion_tokens += 1;
+        if !self.params.ignore_eos && engine.tokenizer().is_end_of_generation(token) {
+            self.finish = Some(FinishReason::Stop);
+            return Ok(Step::Done(self.done(FinishReason::Stop)));
+        }
+        self.tokens.push(token);
+        let text = self.text.push(&engine.tokenizer().piece(token));
+        let text = self.stop.push(text);
+        self.finish = if self.stop.stopped() {
+            Some(FinishReason::Stop)
+        } else if Some(self.usage.completion_tokens) == self.params.max_tokens
+            || self.tokens.len() >= engine.context
+        {
+            Some(FinishReason::Length)
+        } else {
+            None
+        };
+        Ok(Step::Token(TokenEvent { token, text, logprob, top_logprobs, prompt: false }))
+    }
+
+    fn done(&mut self, reason: FinishReason) -> Finish {
+        let rest = self.text.finish();
+        let mut text = self.stop.push(rest);
+        text.push_str(&self.stop.finish());
+        Finish { reason, text, usage: self.usage, timings: self.timings }
+    }
+}

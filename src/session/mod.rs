@@ -1,0 +1,15 @@
+//! A model at work: prompts in, tokens and text out, step by step, so that whoever
+//! drives it can stop between any two steps.
+
+mod engine;
+mod generation;
+mod pace;
+mod scoring;
+mod stop;
+
+pub(crate) use engine::About;
+pub use engine::{Engine, Info, Memory};
+pub use generation::{
+    Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
+};
+pub use scoring::{Scores, Scoring};
