@@ -2,9 +2,10 @@
 //! end with an error, in bounded time and memory.
 //!
 //! Fuel pays for instructions and for every byte and list slot that the template
-//! creates. The engine does not charge for *walking* nested lists that share their
-//! parts (`[a, a]` forty times over), so each place where we walk a value ourselves
-//! ([`tojson`](super::json), the output) has its own bound.
+//! creates. The engine does not charge for *walking* lists that share their parts
+//! (`[a, a]` forty times over has 2^40 leaves): what we write ourselves, `tojson` and
+//! the output, has its own bound, but a template that compares or captures such a list
+//! ends only with the worker that runs it.
 
 use std::io;
 

@@ -1,157 +1,209 @@
 //! Text to tokens and back, from the vocabulary in a GGUF file.
+//!
+//! Two kinds of vocabulary (`tokenizer.ggml.model`) are read:
+//!
+//! - `gpt2`: byte-level BPE. The text is cut by the model's pre-tokenizer and merged by
+//!   rank, on the `tokenizers` crate.
+//! - `llama`: SentencePiece BPE. The whole text is merged by score.
+//!
+//! Both keep special tokens apart first. The ids are those of llama.cpp: GGUF has no
+//! specification of tokenisation beyond what llama.cpp does with the keys
+//! `tokenizer.ggml.*`, and a model answers worse to ids that it was not trained on.
+
+mod byte_level;
+mod pieces;
+mod pre_tokenizer;
+mod sentence_piece;
+mod special;
+#[cfg(test)]
+mod tests;
+mod text_stream;
+mod token_type;
+mod well_known;
+
+use std::borrow::Cow;
+
+pub use text_stream::TextStream;
 
 use crate::gguf::Metadata;
 use crate::{Error, Result};
-use std::borrow::Cow;
-use std::collections::HashMap;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
+use byte_level::ByteLevel;
+use sentence_piece::SentencePiece;
+use special::{Part, SpecialTokens};
+use token_type::TokenType;
 
-mod text_stream;
-pub use text_stream::TextStream;
-
-/// Byte-level BPE.
+/// A model's tokenizer.
+#[derive(Debug)]
 pub struct Tokenizer {
-    bpe: BPE,
-    pieces: Vec<Vec<u8>>,
-    special: Vec<(String, u32)>,
-    eos: Option<u32>,
+    kind: Kind,
+    special: SpecialTokens,
     bos: Option<u32>,
-    end: Vec<u32>,
+    eos: Option<u32>,
+    add_bos: bool,
+    add_eos: bool,
+    /// Tokens that end an answer, ascending.
+    end_of_generation: Vec<u32>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    ByteLevel(Box<ByteLevel>),
+    SentencePiece(Box<SentencePiece>),
+}
+
+/// What the parts of a tokenizer are built from: one entry for each token.
+struct Vocabulary<'a> {
+    texts: &'a [String],
+    types: Vec<TokenType>,
 }
 
 impl Tokenizer {
-    /// Reads the keys `tokenizer.ggml.*`.
-    pub fn from_gguf(md: &Metadata) -> Result<Tokenizer> {
-        let kind = md.str("tokenizer.ggml.model")?;
-        if kind != "gpt2" {
-            return Err(Error::UnsupportedTokenizer { kind: kind.into() });
+    /// Builds the tokenizer from the keys `tokenizer.ggml.*`. A file with a vocabulary
+    /// and no weights is enough.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedTokenizer`] for another kind of vocabulary or an unknown
+    /// pre-tokenizer; [`Error::BadMetadata`] for keys that are absent, of another type
+    /// or contradict each other.
+    pub fn from_gguf(metadata: &Metadata) -> Result<Tokenizer> {
+        let model = metadata.str("tokenizer.ggml.model")?;
+        let texts = metadata.strings("tokenizer.ggml.tokens")?;
+        let n_vocab = texts.len();
+        if n_vocab == 0 || u32::try_from(n_vocab).is_err() {
+            return Err(unusable("tokenizer.ggml.tokens"));
         }
-        let tokens = md.strings("tokenizer.ggml.tokens")?;
-        let types = md.i32s("tokenizer.ggml.token_type")?;
-        let merges = md.strings("tokenizer.ggml.merges")?;
-        let vocab: HashMap<String, u32> =
-            tokens.iter().enumerate().map(|(i, t)| (t.clone(), i as u32)).collect();
-        let pairs =
-            merges.iter().filter_map(|m| m.split_once(' ')).map(|(a, b)| (a.into(), b.into()));
-        let bpe = BPE::builder()
-            .vocab_and_merges(
-                vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
-                pairs.collect::<Vec<(String, String)>>(),
-            )
-            .cache_capacity(0)
-            .build()
-            .map_err(|e| Error::BadHeader { what: e.to_string() })?;
-        let bytes = byte_of_char();
-        let pieces = tokens
-            .iter()
-            .zip(types.iter())
-            .map(|(t, ty)| {
-                if *ty == 3 {
-                    t.clone().into_bytes()
-                } else {
-                    t.chars().flat_map(|c| bytes.get(&c).copied()).collect()
-                }
-            })
-            .collect();
-        let mut special: Vec<(String, u32)> = tokens
-            .iter()
-            .zip(types.iter())
-            .enumerate()
-            .filter(|(_, (_, ty))| matches!(**ty, 3 | 4))
-            .map(|(i, (t, _))| (t.clone(), i as u32))
-            .collect();
-        special.sort_by_key(|(t, _)| std::cmp::Reverse(t.len()));
-        let eos = md.opt_u32("tokenizer.ggml.eos_token_id")?;
-        let end = special
-            .iter()
-            .filter(|(t, _)| ["<|im_end|>", "<|endoftext|>"].contains(&t.as_str()))
-            .map(|(_, i)| *i)
-            .chain(eos)
-            .collect();
+        let types = token_type::read(metadata, n_vocab)?;
+        let mut vocabulary = Vocabulary { texts, types };
+
+        let id = |key: &str, default: Option<u32>| -> Result<Option<u32>> {
+            let in_range = |id: &u32| (*id as usize) < n_vocab;
+            let given = metadata.opt_u32(key)?.filter(in_range);
+            Ok(given.or(default.filter(in_range)))
+        };
+        // SentencePiece's own numbering; byte-level vocabularies have no common one.
+        let (default_bos, default_eos) = match model {
+            "llama" => (Some(1), Some(2)),
+            _ => (None, None),
+        };
+        let bos = id("tokenizer.ggml.bos_token_id", default_bos)?;
+        let eos = id("tokenizer.ggml.eos_token_id", default_eos)?;
+        let end_of_generation = well_known::apply(metadata, eos, &mut vocabulary)?;
+        let special = SpecialTokens::new(metadata, &vocabulary)?;
+
+        let (kind, add_bos) = match model {
+            "gpt2" => {
+                let name = metadata.opt_str("tokenizer.ggml.pre")?.unwrap_or("default");
+                let rules = pre_tokenizer::rules(name)
+                    .ok_or_else(|| Error::UnsupportedTokenizer { kind: name.to_owned() })?;
+                let model = ByteLevel::new(metadata, &vocabulary, rules)?;
+                (Kind::ByteLevel(Box::new(model)), rules.add_bos)
+            }
+            "llama" => {
+                let model = SentencePiece::new(metadata, vocabulary)?;
+                (Kind::SentencePiece(Box::new(model)), true)
+            }
+            other => return Err(Error::UnsupportedTokenizer { kind: other.to_owned() }),
+        };
         Ok(Tokenizer {
-            bpe,
-            pieces,
+            kind,
             special,
+            bos,
             eos,
-            bos: md.opt_u32("tokenizer.ggml.bos_token_id")?,
-            end,
+            add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(add_bos),
+            add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
+            end_of_generation,
         })
     }
 
-    /// Text to ids.
-    pub fn encode(&self, text: &str, _add_special: bool, parse_special: bool) -> Result<Vec<u32>> {
-        let mut out = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let next = if parse_special {
-                self.special
-                    .iter()
-                    .filter_map(|(t, i)| rest.find(t.as_str()).map(|at| (at, t.len(), *i)))
-                    .min_by_key(|(at, len, _)| (*at, usize::MAX - len))
-            } else {
-                None
-            };
-            let (at, len, id) = next.map_or((rest.len(), 0, None), |(a, l, i)| (a, l, Some(i)));
-            self.plain(&rest[..at], &mut out)?;
-            out.extend(id);
-            rest = &rest[at + len..];
+    /// Text to token ids, in time about proportional to the text's length whatever it
+    /// holds (n log n where it cannot be cut into words).
+    ///
+    /// `add_special` adds the tokens that the model wants around a text (often BOS, or
+    /// none). `parse_special` reads the texts of control tokens (`<|im_start|>`) as these
+    /// tokens; without it they are plain text. Texts of user-defined tokens are always
+    /// read as these.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] if the text has 4 GiB or more.
+    pub fn encode(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<u32>> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Error::BadRequest { what: "the text has 4 GiB or more".to_owned() });
         }
-        Ok(out)
+        let mut ids = Vec::with_capacity(text.len() / 4 + 2);
+        if add_special && self.add_bos {
+            ids.extend(self.bos);
+        }
+        let mut after_special = true;
+        for part in self.special.split(text, parse_special) {
+            match part {
+                Part::Token(id) => ids.push(id),
+                Part::Text(text) => match &self.kind {
+                    Kind::ByteLevel(model) => model.encode(text, &mut ids)?,
+                    Kind::SentencePiece(model) => model.encode(text, after_special, &mut ids),
+                },
+            }
+            after_special = matches!(part, Part::Token(_));
+        }
+        if add_special && self.add_eos {
+            ids.extend(self.eos);
+        }
+        Ok(ids)
     }
 
-    fn plain(&self, text: &str, out: &mut Vec<u32>) -> Result<()> {
-        let mut p = PreTokenizedString::from(text);
-        let bad = |e: tokenizers::Error| Error::Internal { what: e.to_string() };
-        Digits::new(true).pre_tokenize(&mut p).map_err(bad)?;
-        ByteLevel::new(false, true, true).pre_tokenize(&mut p).map_err(bad)?;
-        for (s, _, _) in p.get_splits(OffsetReferential::Original, OffsetType::None) {
-            out.extend(self.bpe.tokenize(s).map_err(bad)?.iter().map(|t| t.id));
-        }
-        Ok(())
-    }
-
-    /// Ids to text.
+    /// Token ids to text: the bytes of all pieces as UTF-8, invalid bytes replaced by
+    /// U+FFFD, special tokens as their text. If the first token is text, the space that
+    /// SentencePiece has put before it is taken away, so that plain text comes back as it
+    /// was.
+    ///
+    /// While tokens are still coming use [`Tokenizer::piece`] with a [`TextStream`].
     pub fn decode(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids.iter().flat_map(|i| self.piece(*i).into_owned()).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let mut bytes = Vec::with_capacity(ids.len() * 4);
+        ids.iter().for_each(|&id| bytes.extend_from_slice(&self.piece(id)));
+        let begins_with_text = ids.first().is_some_and(|&id| !self.special.contains(id));
+        if begins_with_text && self.prefixes_space() && bytes.starts_with(b" ") {
+            bytes.remove(0);
+        }
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
-    /// Bytes of a token.
+
+    fn prefixes_space(&self) -> bool {
+        matches!(&self.kind, Kind::SentencePiece(model) if model.prefixes_space())
+    }
+
+    /// The bytes of one token, which may be a part of a character. Special tokens give
+    /// their text, unused ones and ids out of range nothing.
     pub fn piece(&self, id: u32) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.pieces.get(id as usize).map_or(&[], |p| p))
+        match &self.kind {
+            Kind::ByteLevel(model) => Cow::Borrowed(model.piece(id)),
+            Kind::SentencePiece(model) => model.piece(id),
+        }
     }
-    /// Size of the vocabulary.
+
+    /// Number of tokens.
     pub fn n_vocab(&self) -> usize {
-        self.pieces.len()
+        match &self.kind {
+            Kind::ByteLevel(model) => model.n_vocab(),
+            Kind::SentencePiece(model) => model.n_vocab(),
+        }
     }
-    /// Beginning of sequence.
+
+    /// The token at the beginning of a text.
     pub fn bos(&self) -> Option<u32> {
         self.bos
     }
-    /// End of sequence.
+
+    /// The token at the end of a text.
     pub fn eos(&self) -> Option<u32> {
         self.eos
     }
-    /// Ends a generation.
+
+    /// Whether a token ends an answer: end of text, of turn or of message.
     pub fn is_end_of_generation(&self, id: u32) -> bool {
-        self.end.contains(&id)
+        self.end_of_generation.binary_search(&id).is_ok()
     }
 }
 
-fn byte_of_char() -> HashMap<char, u8> {
-    let mut n = 0;
-    (0..=255u8)
-        .map(|b| {
-            let printable = matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-            let c = if printable {
-                b as char
-            } else {
-                n += 1;
-                char::from_u32(255 + n).unwrap_or(' ')
-            };
-            (c, b)
-        })
-        .collect()
+fn unusable(key: &str) -> Error {
+    Error::BadMetadata { key: key.to_owned() }
 }

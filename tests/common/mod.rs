@@ -1,6 +1,6 @@
 //! What several tests share.
 // Each test compiles this module for itself and uses a part of it.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unreachable_pub)]
 
 mod fixtures;
 
