@@ -157,7 +157,7 @@ pub enum Error {
     },
     /// No connection, or it broke.
     #[error(
-        "The connection to {url} failed after {received} bytes ({what}). Check the network and load again: what has arrived is kept."
+        "The connection to {url} failed after {received} bytes ({what}). Check the network and load again."
     )]
     Network {
         /// The address asked for.

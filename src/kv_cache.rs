@@ -58,11 +58,6 @@ impl KvCache {
         self.capacity
     }
 
-    /// One layer, to read.
-    pub(crate) fn layer(&self, i: usize) -> &LayerCache {
-        &self.layers[i]
-    }
-
     /// One layer, to write.
     pub(crate) fn layer_mut(&mut self, i: usize) -> &mut LayerCache {
         &mut self.layers[i]
@@ -138,7 +133,7 @@ mod tests {
                 head.store(position, &key, &value);
             }
         }
-        let layer = cache.layer(0);
+        let layer = cache.layer_mut(0);
         for position in 0..19 {
             for h in 0..n_kv_heads {
                 let panel = layer.keys(h, position / 8..position / 8 + 1);

@@ -1,9 +1,9 @@
 //! pagelm: a language model that lives in a web page.
 //!
 //! The way of the data, and where each step stands:
-//! [`gguf`] (untrusted bytes → typed header) → [`quant`] (GGML blocks → packed
-//! weights) → [`model`] (configuration, weights, forward pass over [`ops`] and
-//! [`kernels`]) → [`session`] (prefill, decode, sampling, text). On wasm32,
+//! [`gguf`] (untrusted bytes → typed header) → `quant` (GGML blocks → packed
+//! weights) → `model` (configuration, weights, forward pass over `ops` and
+//! `kernels`) → [`session`] (prefill, decode, sampling, text). On wasm32,
 //! `store` fetches and keeps the weights and `worker` speaks with the page.
 //! ARCHITECTURE.md has the picture.
 
@@ -12,12 +12,15 @@ pub mod error;
 pub mod gguf;
 mod kernels;
 mod kv_cache;
-pub mod model;
+mod model;
 mod ops;
 mod quant;
 pub mod sampling;
 pub mod session;
+#[cfg(target_arch = "wasm32")]
+pub mod store;
 pub mod team;
 pub mod tokenizer;
+pub mod worker;
 
 pub use error::{Error, Result};

@@ -25,7 +25,7 @@ impl F32x4 {
         let n = x.mul(Self::splat(core::f32::consts::LOG2_E)).round_ties_even();
         let r = x.sub(n.mul(Self::splat(0.693_359_4))).sub(n.mul(Self::splat(-2.121_944_4e-4)));
         let mut p = Self::splat(1.987_569_1e-4);
-        for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+        for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
             p = p.mul_add(r, Self::splat(c));
         }
         p.mul_add(r.mul(r), r).add(Self::splat(1.0)).mul(n.exp2_integer())

@@ -53,15 +53,6 @@ impl F32x4 {
         Self::splat(unsafe { *p })
     }
 
-    /// # Safety
-    /// `p` must be valid for writing four f32.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn store(self, p: *mut f32) {
-        // SAFETY: by the caller.
-        unsafe { *p.cast::<[f32; 4]>() = self.0 }
-    }
-
     /// Four finite IEEE binary16 values times 2^-112, exactly (subnormals too):
     /// multiply by [`super::F16_SCALE`] for the values themselves.
     ///
@@ -103,11 +94,6 @@ impl F32x4 {
     #[inline(always)]
     pub(crate) fn max(self, o: Self) -> Self {
         self.zip(o, |a, b| if a < b { b } else { a })
-    }
-
-    #[inline(always)]
-    pub(crate) fn abs(self) -> Self {
-        F32x4(self.0.map(f32::abs))
     }
 
     /// `self * a + b`, in two roundings.

@@ -15,9 +15,11 @@ mod level;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod row;
-#[cfg_attr(target_arch = "wasm32", cfg_attr(not(test), allow(dead_code)))]
+#[cfg_attr(all(target_arch = "wasm32", not(test)), allow(dead_code))] // the tests' reference
 mod scalar;
 #[cfg(target_arch = "wasm32")]
+// The relaxed level builds on its helpers and runs its kernels in tests only.
+#[cfg_attr(all(target_feature = "relaxed-simd", not(test)), allow(dead_code))]
 mod simd128;
 mod stripe;
 #[cfg(test)]

@@ -8,8 +8,8 @@
 use super::f32x4::F32x4;
 use super::level::{Level, Q4_BLOCK, Q8_BLOCK, Tile, block_of};
 use super::simd128::{
-    Q4_D, Q4_M, Q8_D, Q8_SUM, X_SCALE, finish, load, put_f32, quantise_block, scale_q4, scatter4,
-    scatter8, splat4, store, to_f32,
+    Q4_D, Q4_M, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scale_q4, scatter4, scatter8,
+    splat4, store, to_f32,
 };
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
@@ -17,6 +17,9 @@ use core::hint::black_box;
 
 /// Relaxed SIMD.
 pub(crate) struct Relaxed;
+
+/// Offset of the rows' sums in a Q8 block.
+const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 
 /// Unpacked Q4: 32 columns of 8 rows as bytes, then the f16 scales and minima as they are.
 const UNPACKED: usize = BLOCK * PANEL_ROWS + 4 * PANEL_ROWS;

@@ -25,7 +25,6 @@ pub(crate) const TILE_SCALE: f32 = 4096.0;
 pub(crate) const Q4_D: usize = BLOCK / 2 * PANEL_ROWS;
 pub(crate) const Q4_M: usize = Q4_D + 2 * PANEL_ROWS;
 pub(crate) const Q8_D: usize = BLOCK * PANEL_ROWS;
-pub(crate) const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 
 /// Unpacked Q4: 32 columns of 8 rows as i16, then the f16 scales and minima as they are.
 const UNPACKED: usize = BLOCK * PANEL_ROWS * 2 + 4 * PANEL_ROWS;
@@ -256,7 +255,7 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let (d, inverse) = block_scale(max.max_lane());
     let inverse = F32x4::splat(inverse);
     let q = v.map(|v| i32x4_trunc_sat_f32x4(v.mul(inverse).round_ties_even().v128()));
-    let total = q.into_iter().fold(i32x4_splat(0), i32x4_add);
+    let total = q.into_iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, b));
     let total = i32x4_add(total, i32x4_shuffle::<2, 3, 0, 1>(total, total));
     let total = i32x4_extract_lane::<0>(total) + i32x4_extract_lane::<1>(total);
     let narrow = |q: &[v128]| {

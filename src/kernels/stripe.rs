@@ -67,6 +67,7 @@ pub(crate) struct Stripe<'a> {
 
 impl<'a> Stripe<'a> {
     /// All columns of a matrix.
+    #[cfg(test)]
     pub(crate) fn whole(matrix: &'a mut [f32], stride: usize) -> Self {
         assert!(stride > 0 && matrix.len().is_multiple_of(stride));
         let n_rows = matrix.len() / stride;

@@ -3,10 +3,9 @@
 mod config;
 mod forward;
 mod llama;
-mod loader;
-mod preflight;
+mod reader;
 mod weights;
 
+pub(crate) use config::Config;
 pub(crate) use forward::{Forward, MAX_CHUNK, MAX_HEAD};
-pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader};
-pub use preflight::{Preflight, preflight};
+pub(crate) use reader::WeightsReader;

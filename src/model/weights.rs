@@ -150,7 +150,7 @@ pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorInfo>> 
         if quant::layout_of(info.dtype).is_none() {
             return Err(Error::UnsupportedType {
                 tensor: name.clone(),
-                dtype: info.dtype.name().to_string(),
+                dtype: info.dtype.to_string(),
                 supported: quant::SUPPORTED.into(),
             });
         }

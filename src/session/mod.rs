@@ -3,13 +3,14 @@
 
 mod engine;
 mod generation;
+mod loader;
 mod pace;
 mod scoring;
 mod stop;
 
-pub(crate) use engine::About;
 pub use engine::{Engine, Info, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };
+pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
 pub use scoring::{Scores, Scoring};

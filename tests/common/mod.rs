@@ -6,8 +6,9 @@ mod fixtures;
 
 pub use fixtures::{Fixtures, fixtures, real_model, report_skipped};
 
-use pagelm::model::{LoadOptions, Loader};
-use pagelm::session::{Engine, Finish, GenerateParams, Generation, Scores, Scoring, Step};
+use pagelm::session::{
+    Engine, Finish, GenerateParams, Generation, LoadOptions, Loader, Scores, Scoring, Step,
+};
 use std::path::Path;
 
 /// Loads a model in pieces of an awkward size.

@@ -4,7 +4,7 @@ use super::args::Inspect;
 use super::{header, print};
 use pagelm::Result;
 use pagelm::gguf::{Header, Value as Metavalue};
-use pagelm::model::{self, Preflight};
+use pagelm::session::{self, Preflight};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const SHORT_ARRAY: usize = 16;
 
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let header = header(&args.model)?;
-    let preflight = model::preflight(&header, None);
+    let preflight = session::preflight(&header, None);
     let mut types: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for tensor in &header.tensors {
         let (count, bytes) = types.entry(tensor.dtype.name()).or_default();

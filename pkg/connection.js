@@ -1,0 +1,94 @@
+// The page's end of the worker's port: requests out, answers in.
+
+import { PageLMError, aborted, internal } from "./errors.js";
+import { ANSWER, REQUEST } from "./protocol.js";
+
+/** One worker, and the requests that it has not ended yet. */
+export class Connection {
+  #worker;
+  #pending = new Map();
+  #lastId = 0;
+  /** Makes the error of whatever is asked after the end. */
+  #ended = null;
+
+  constructor() {
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
+    this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
+    this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
+    // Its script did not load, or an exception was not caught there.
+    this.#worker.addEventListener("error", (event) => this.#crash(event.message || "its script does not load"));
+  }
+
+  /**
+   * Sends a request and waits for its end.
+   *
+   * @param {{ type: string }} request      the message without its id
+   * @param {object} [options]
+   * @param {AbortSignal} [options.signal]  ends the request
+   * @param {(answer: object) => void} [options.onAnswer]  takes progress and deltas
+   * @returns {Promise<object>} the message that ended it well
+   * @throws {PageLMError}
+   */
+  request(request, { signal, onAnswer } = {}) {
+    if (this.#ended) return Promise.reject(this.#ended());
+    if (signal?.aborted) return Promise.reject(aborted(signal));
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const abort = () => this.#worker.postMessage({ id, type: REQUEST.ABORT, target: id });
+      const release = () => {
+        this.#pending.delete(id);
+        signal?.removeEventListener("abort", abort);
+      };
+      this.#pending.set(id, {
+        onAnswer,
+        signal,
+        resolve: (value) => (release(), resolve(value)),
+        reject: (error) => (release(), reject(error)),
+      });
+      signal?.addEventListener("abort", abort);
+      this.#worker.postMessage({ ...request, id });
+    });
+  }
+
+  /** Ends the worker, and with it all memory; what is pending fails as `unloaded`. */
+  close() {
+    const unloaded = () => new PageLMError("unloaded", "The model has been unloaded. Load it again to go on.");
+    this.#end(unloaded, unloaded());
+  }
+
+  #receive(answer) {
+    if (answer.type === ANSWER.CRASHED) {
+      this.#end(crashed, internal(answer.what));
+      return;
+    }
+    const pending = this.#pending.get(answer.id);
+    // An answer to a request that has ended: a token that was on its way.
+    if (!pending) return;
+    switch (answer.type) {
+      case ANSWER.DONE:
+        return pending.resolve(answer);
+      case ANSWER.ERROR:
+        return pending.reject(new PageLMError(answer.code, answer.message, answer.data));
+      case ANSWER.ABORTED:
+        return pending.reject(aborted(pending.signal));
+      default:
+        pending.onAnswer?.(answer);
+    }
+  }
+
+  #crash(what) {
+    this.#end(crashed, crashed(what));
+  }
+
+  #end(later, now) {
+    if (this.#ended) return;
+    this.#ended = later;
+    this.#worker.terminate();
+    for (const pending of [...this.#pending.values()]) pending.reject(now);
+  }
+}
+
+function crashed(what) {
+  const reason = what === undefined ? "" : ` (${what})`;
+  return new PageLMError("worker_crashed", `The model's worker has stopped${reason}. Load the model again.`, { what: what ?? "" });
+}

@@ -1,0 +1,96 @@
+// The models that are stored in this browser, read straight from IndexedDB: no
+// wasm, no worker. The names and values are those of src/store/schema.rs; who
+// changes one changes the other.
+
+import { PageLMError } from "./errors.js";
+
+const DATABASE = "pagelm";
+/** url → manifest of a complete model. */
+const MODELS = "models";
+/** [url, id] → manifest of what has been stored of an unfinished download. */
+const DOWNLOADS = "downloads";
+/** [url, id, index] → ArrayBuffer. */
+const RECORDS = "records";
+
+/** A model's name in the store: its absolute address, without a fragment. */
+export function absoluteUrl(url) {
+  const absolute = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  absolute.hash = "";
+  return absolute.href;
+}
+
+/**
+ * What is stored, the last used first.
+ *
+ * @returns {Promise<{ url: string, bytes: number, complete: boolean, last_used: number }[]>}
+ */
+export async function models() {
+  const stored = await transact("readonly", (transaction) => [
+    transaction.objectStore(MODELS).getAll(),
+    transaction.objectStore(DOWNLOADS).getAll(),
+  ]);
+  if (stored === null) return [];
+  const [complete, unfinished] = stored;
+  const list = [...complete.map((manifest) => entry(manifest, true)), ...unfinished.map((manifest) => entry(manifest, false))];
+  return list.sort((a, b) => b.last_used - a.last_used);
+}
+
+/** Deletes a model, and whatever an unfinished download has left of it. */
+export async function remove(url) {
+  const key = absoluteUrl(url);
+  // Arrays sort after numbers: every key that begins with the url lies between.
+  const all = IDBKeyRange.bound([key], [key, []]);
+  await transact("readwrite", (transaction) => [
+    transaction.objectStore(MODELS).delete(key),
+    transaction.objectStore(DOWNLOADS).delete(all),
+    transaction.objectStore(RECORDS).delete(all),
+  ]);
+}
+
+function entry({ url, bytes, last_used }, complete) {
+  return { url, bytes, complete, last_used };
+}
+
+/** Results of the requests that `issue` makes in one transaction; null if there is no database. */
+async function transact(mode, issue) {
+  let database = null;
+  try {
+    database = await open();
+    if (database === null) return null;
+    const transaction = database.transaction([MODELS, DOWNLOADS, RECORDS], mode);
+    const requests = issue(transaction);
+    await new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error);
+    });
+    return requests.map((request) => request.result);
+  } catch (error) {
+    throw unavailable(error);
+  } finally {
+    database?.close();
+  }
+}
+
+/** The database, or null if no model has ever been stored: the worker makes it, not we. */
+function open() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE);
+    let absent = false;
+    request.onupgradeneeded = () => {
+      absent = true;
+      request.transaction.abort();
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => (absent ? resolve(null) : reject(request.error));
+  });
+}
+
+function unavailable(error) {
+  const what = error?.message ?? "without a reason";
+  return new PageLMError(
+    "storage_unavailable",
+    `This browser refuses to open its store of models (${what}). Leave private mode or allow site data.`,
+    { what },
+    { cause: error },
+  );
+}

@@ -1,0 +1,371 @@
+/** Which of the three binaries: plain SIMD, relaxed SIMD, relaxed SIMD with threads. */
+export type Variant = "simd" | "relaxed" | "threads";
+
+export interface LoadOptions {
+  /** Hears how far the load is, at least every 100 ms. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Ends the load; what was stored of it is deleted. */
+  signal?: AbortSignal | null | undefined;
+  /** Threads, 1 to 16. By default as many as the device has, at most 4. More than one needs an isolated page. */
+  threads?: number | undefined;
+  /** Positions of the KV cache. By default what the model was trained for, at most 4096. */
+  context?: number | undefined;
+  /** Takes this binary. By default the best that the browser can run. */
+  variant?: Variant | undefined;
+  /** `false` neither reads nor writes the browser's store. Default: `true`. */
+  cache?: boolean | undefined;
+}
+
+export interface LoadProgress {
+  /**
+   * - `download`: the file comes from the server, and is stored and packed on the way;
+   * - `cache`: it comes from the browser's store;
+   * - `pack`: everything has come and is being made ready.
+   */
+  phase: "download" | "cache" | "pack";
+  /** Bytes that are done. */
+  loaded: number;
+  /** Of how many; null while unknown. */
+  total: number | null;
+}
+
+/** What is loaded. */
+export interface Info {
+  /** The name that the file gives the model. */
+  readonly name: string | null;
+  /** As in the file: `llama` … */
+  readonly architecture: string;
+  /** Weights. */
+  readonly parameters: number;
+  /** The type of most weights: `Q4_0` … */
+  readonly quantization: string;
+  /** Positions of the KV cache. */
+  readonly context: number;
+  /** Positions that the model was trained for. */
+  readonly context_train: number;
+  /** Tokens in the vocabulary. */
+  readonly vocabulary: number;
+  readonly variant: Variant;
+  /** Threads at work; fewer than asked for where some could not start. */
+  readonly threads: number;
+  /** Bytes. */
+  readonly memory: {
+    /** Packed weights. */
+    readonly weights: number;
+    /** Keys and values of the whole context. */
+    readonly kv_cache: number;
+    /** Activations and tables. */
+    readonly scratch: number;
+    /** All of the engine's memory, these three included. */
+    readonly total: number;
+  };
+}
+
+/** A model in the browser's store. */
+export interface StoredModel {
+  url: string;
+  /** Bytes stored. */
+  bytes: number;
+  /** Whether it is whole. The next load of one that is not begins anew. */
+  complete: boolean;
+  /** When it was last loaded, in milliseconds since 1970. */
+  last_used: number;
+}
+
+/** How the next token is chosen, and when to end. */
+export interface GenerationOptions {
+  /** Tokens at most; by default as many as the context holds. */
+  max_tokens?: number | null | undefined;
+  /** As `max_tokens`, which it overrides. */
+  max_completion_tokens?: number | null | undefined;
+  /** 0 always takes the most probable token. Default: 0.8. */
+  temperature?: number | null | undefined;
+  /** Keeps this many of the most probable tokens; 0 keeps all. Default: 40. */
+  top_k?: number | null | undefined;
+  /** Keeps the fewest tokens that are this probable together. Default: 0.95. */
+  top_p?: number | null | undefined;
+  /** Keeps tokens at least this probable, relative to the best. Default: 0.05. */
+  min_p?: number | null | undefined;
+  /** Above 1 makes recent tokens less probable. Default: 1. */
+  repetition_penalty?: number | null | undefined;
+  /** An integer. The same seed gives the same text; by default each request has its own. */
+  seed?: number | null | undefined;
+  /** Texts that end the answer and are not part of it. */
+  stop?: string | readonly string[] | null | undefined;
+  /** Goes on after the model's end token. Default: `false`. */
+  ignore_eos?: boolean | null | undefined;
+  /** `false` computes the whole prompt, even where it begins as the last one did. Default: `true`. */
+  cache_prompt?: boolean | null | undefined;
+  /** Ends the request with the code `aborted`, also in the middle of the prompt. */
+  signal?: AbortSignal | null | undefined;
+
+  /** Accepted and ignored: there is one model here, and one user. */
+  model?: string | undefined;
+  user?: string | undefined;
+  metadata?: unknown;
+  stream_options?: unknown;
+  /** Accepted as 1 only. */
+  n?: 1 | null | undefined;
+  /** Accepted as 0 only. */
+  frequency_penalty?: 0 | null | undefined;
+  /** Accepted as 0 only. */
+  presence_penalty?: 0 | null | undefined;
+}
+
+export interface ChatMessage {
+  role: "system" | "developer" | "user" | "assistant" | "tool" | (string & {});
+  content?: string | readonly { type: "text"; text: string }[] | null | undefined;
+  /** Whatever else the model's template reads. */
+  [field: string]: unknown;
+}
+
+/** What the model's template reads besides the messages. */
+export interface TemplateOptions {
+  tools?: readonly unknown[] | null | undefined;
+  documents?: readonly unknown[] | null | undefined;
+  /** Further variables of the template: `enable_thinking` … */
+  variables?: Record<string, unknown> | null | undefined;
+  /** Ends the prompt with the beginning of the assistant's answer. Default: `true`. */
+  add_generation_prompt?: boolean | null | undefined;
+}
+
+export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
+  messages: readonly ChatMessage[];
+  stream?: boolean | null | undefined;
+}
+
+export interface CompletionRequest extends GenerationOptions {
+  /** A text, in which special tokens are recognised, or tokens. */
+  prompt: string | readonly number[];
+  stream?: boolean | null | undefined;
+  /** Log-probabilities, with this many of the most probable tokens at each place. */
+  logprobs?: number | null | undefined;
+  /** Begins the answer with the prompt. Default: `false`. */
+  echo?: boolean | null | undefined;
+}
+
+export interface RequestOptions {
+  /** As `signal` of the request. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */
+export type FinishReason = "stop" | "length";
+
+export interface Usage {
+  prompt_tokens: number;
+  /** The end token included. */
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: {
+    /** Tokens of the prompt that were not computed again. */
+    cached_tokens: number;
+  };
+}
+
+export interface Timings {
+  /** Milliseconds for the prompt, as far as it was not cached. */
+  prefill_ms: number;
+  /** Milliseconds for all tokens after it. */
+  decode_ms: number;
+}
+
+export interface ChatCompletion {
+  id: string;
+  object: "chat.completion";
+  /** Seconds since 1970. */
+  created: number;
+  /** The model's file name. */
+  model: string;
+  choices: {
+    index: number;
+    message: { role: "assistant"; content: string };
+    logprobs: null;
+    finish_reason: FinishReason;
+  }[];
+  usage: Usage;
+  timings: Timings;
+}
+
+export interface ChatCompletionChunk {
+  id: string;
+  object: "chat.completion.chunk";
+  created: number;
+  model: string;
+  choices: {
+    index: number;
+    /** The first chunk has the role. The last may have text, where some was held back. */
+    delta: { role?: "assistant"; content?: string };
+    logprobs: null;
+    /** Of the last chunk; else null. */
+    finish_reason: FinishReason | null;
+  }[];
+  /** On the last chunk. */
+  usage?: Usage;
+  /** On the last chunk. */
+  timings?: Timings;
+}
+
+/** One entry for each token. */
+export interface Logprobs {
+  /** The tokens as text; `bytes:\xf0\x9f` where one is not whole characters. */
+  tokens: string[];
+  /** Natural logarithms; null for the first token of all, which nothing foretells. */
+  token_logprobs: (number | null)[];
+  /** The most probable tokens by their text. */
+  top_logprobs: (Record<string, number> | null)[];
+  /** Where each token begins in the text of `tokens`. */
+  text_offset: number[];
+  token_ids: number[];
+  /** As `top_logprobs`, by token id, the most probable first. */
+  top_token_ids: ([id: number, logprob: number][] | null)[];
+}
+
+export interface Completion {
+  id: string;
+  object: "text_completion";
+  created: number;
+  model: string;
+  choices: {
+    index: number;
+    text: string;
+    /** Null unless asked for. */
+    logprobs: Logprobs | null;
+    finish_reason: FinishReason;
+  }[];
+  usage: Usage;
+  timings: Timings;
+}
+
+export interface CompletionChunk {
+  id: string;
+  object: "text_completion";
+  created: number;
+  model: string;
+  choices: {
+    index: number;
+    text: string;
+    logprobs: Logprobs | null;
+    /** Of the last chunk; else null. */
+    finish_reason: FinishReason | null;
+  }[];
+  /** On the last chunk. */
+  usage?: Usage;
+  /** On the last chunk. */
+  timings?: Timings;
+}
+
+/**
+ * An answer as it comes: a chunk for each token that completes some text, then
+ * one with `finish_reason`, `usage` and `timings`. Leaving the loop aborts the
+ * request. Can be read once.
+ */
+export interface Stream<Chunk> extends AsyncIterable<Chunk> {
+  /** Aborts the request. */
+  readonly controller: AbortController;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk>;
+}
+
+export interface ChatCompletions {
+  /** Answers a conversation, written by the model's own template. */
+  create(request: ChatCompletionRequest & { stream: true }, options?: RequestOptions): Promise<Stream<ChatCompletionChunk>>;
+  create(request: ChatCompletionRequest & { stream?: false | null | undefined }, options?: RequestOptions): Promise<ChatCompletion>;
+  create(request: ChatCompletionRequest, options?: RequestOptions): Promise<ChatCompletion | Stream<ChatCompletionChunk>>;
+}
+
+export interface Completions {
+  /** Continues a text, without a template. */
+  create(request: CompletionRequest & { stream: true }, options?: RequestOptions): Promise<Stream<CompletionChunk>>;
+  create(request: CompletionRequest & { stream?: false | null | undefined }, options?: RequestOptions): Promise<Completion>;
+  create(request: CompletionRequest, options?: RequestOptions): Promise<Completion | Stream<CompletionChunk>>;
+}
+
+/** How probable a text is to the model. */
+export interface Score {
+  /** The text's tokens, with those that the model begins with. */
+  tokens: number[];
+  /** ln P(token | all before), one for each token; null for the first. */
+  logprobs: (number | null)[];
+  /** Mean negative log-likelihood of the tokens that have others before them; NaN if there are none. */
+  nll: number;
+  /** e^nll */
+  perplexity: number;
+}
+
+/** A loaded model. Requests run one after the other, in the order in which they came. */
+export class PageLM {
+  private constructor();
+
+  /**
+   * Loads a model: from the browser's store if it is there, else from the server
+   * into it. A relative `url` is resolved against the page.
+   */
+  static load(url: string | URL, options?: LoadOptions): Promise<PageLM>;
+  /** What is in the browser's store, the last used first. */
+  static models(): Promise<StoredModel[]>;
+  /** Deletes a model from the store. One that is loaded goes on working. */
+  static remove(url: string | URL): Promise<void>;
+
+  readonly chat: { readonly completions: ChatCompletions };
+  readonly completions: Completions;
+  readonly info: Info;
+
+  /** The tokens of a text. With `special`, special tokens are added, and recognised in it. Default: `false`. */
+  tokenize(text: string, options?: { special?: boolean | undefined }): Promise<number[]>;
+  /** The text of tokens. */
+  detokenize(ids: Iterable<number>): Promise<string>;
+  /** How many tokens a conversation is, as the model's template writes it. */
+  countTokens(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<number>;
+  /** How probable a text, or a sequence of tokens, is to the model. */
+  score(text: string | Iterable<number>, options?: RequestOptions): Promise<Score>;
+  /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`, as does all that is asked later. */
+  unload(): Promise<void>;
+}
+
+/** What went wrong, for programs. More codes may come. */
+export type ErrorCode =
+  // The file.
+  | "gguf_bad_magic"
+  | "html_instead_of_model"
+  | "gguf_bad_version"
+  | "gguf_truncated"
+  | "gguf_bad_header"
+  | "gguf_bad_metadata"
+  // The model.
+  | "masked_model"
+  | "unsupported_architecture"
+  | "unsupported_type"
+  | "missing_tensor"
+  | "wrong_shape"
+  | "unsupported_tokenizer"
+  | "template_failed"
+  // The request.
+  | "bad_request"
+  | "context_overflow"
+  | "aborted"
+  // The network.
+  | "http_status"
+  | "network"
+  | "engine_not_loaded"
+  // The browser.
+  | "storage_unavailable"
+  | "storage_full"
+  | "storage_corrupt"
+  | "out_of_memory"
+  | "thread_lost"
+  | "unsupported_browser"
+  // The engine.
+  | "unloaded"
+  | "worker_crashed"
+  | "internal"
+  | (string & {});
+
+/** The error of everything here. Its message is a sentence that says what to do. */
+export class PageLMError extends Error {
+  constructor(code: ErrorCode, message: string, data?: Record<string, unknown>, options?: ErrorOptions);
+  /** `AbortError` where the code is `aborted`, else `PageLMError`. */
+  name: "PageLMError" | "AbortError";
+  readonly code: ErrorCode;
+  /** What the code's message is made of: `status` and `url`, `needed` and `available` … */
+  readonly data: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,136 @@
+// A language model in this page: the API of the package.
+
+import { ChatCompletions, Completions } from "./completions.js";
+import { Connection } from "./connection.js";
+import { PageLMError, aborted, badRequest } from "./errors.js";
+import { absoluteUrl, models, remove } from "./models.js";
+import { ANSWER, REQUEST } from "./protocol.js";
+import { abortSignal, list, object, plain } from "./request.js";
+
+export { PageLMError };
+
+/** Most threads that a model can use. */
+const MAX_THREADS = 16;
+/** Most threads that it uses unasked: decoding is bound by memory, and further cores are often slow ones. */
+const DEFAULT_MAX_THREADS = 4;
+const VARIANTS = ["simd", "relaxed", "threads"];
+
+/** A loaded model. */
+export class PageLM {
+  #connection;
+  #info;
+
+  /** Use `PageLM.load`. */
+  constructor(connection, info, model) {
+    this.#connection = connection;
+    this.#info = Object.freeze(info);
+    this.completions = new Completions(connection, model);
+    this.chat = { completions: new ChatCompletions(connection, model) };
+  }
+
+  /**
+   * Loads a model: from this browser's store, or from the server into it.
+   *
+   * @param {string | URL} url a .gguf file
+   * @param {object} [options] see LoadOptions in pagelm.d.ts
+   * @returns {Promise<PageLM>}
+   * @throws {PageLMError}
+   */
+  static async load(url, options = {}) {
+    const { onProgress, signal, threads, context, variant, cache, ...unknown } = object("options", options);
+    const [surplus] = Object.keys(unknown);
+    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
+    const address = modelAddress(url);
+    const message = {
+      type: REQUEST.LOAD,
+      url: address,
+      options: plain({ threads: threadCount(threads), context, variant: checkedVariant(variant), cache }),
+    };
+    const onAnswer = ({ type, phase, loaded, total }) => {
+      if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
+    };
+    const abort = abortSignal(signal);
+    if (abort?.aborted) throw aborted(abort);
+    const connection = new Connection();
+    try {
+      const { info, stored } = await connection.request(message, { signal: abort, onAnswer });
+      if (stored) keepStored();
+      return new PageLM(connection, info, address.split("/").at(-1));
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** What is stored in this browser. */
+  static models() {
+    return models();
+  }
+
+  /** Deletes a stored model. One that is loaded goes on working. */
+  static async remove(url) {
+    await remove(modelAddress(url));
+  }
+
+  /** What is loaded: see Info in pagelm.d.ts. */
+  get info() {
+    return this.#info;
+  }
+
+  /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
+  async tokenize(text, { special } = {}) {
+    return (await this.#connection.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
+  }
+
+  /** The text of tokens. */
+  async detokenize(ids) {
+    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
+  }
+
+  /** How many tokens a conversation is, as the model's template writes it. */
+  async countTokens(messages, options = {}) {
+    const { add_generation_prompt, tools, variables } = options;
+    const fields = plain({ messages, add_generation_prompt, tools, variables });
+    return (await this.#connection.request({ type: REQUEST.COUNT, ...fields })).count;
+  }
+
+  /**
+   * How probable a text, or a sequence of tokens, is to the model:
+   * nll = -1/T Σ log P(x_t | x_<t) over the T tokens that have others before them.
+   */
+  async score(text, { signal } = {}) {
+    const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
+    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal) });
+    return { tokens, logprobs, nll, perplexity };
+  }
+
+  /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
+  async unload() {
+    this.#connection.close();
+  }
+}
+
+function modelAddress(url) {
+  try {
+    return absoluteUrl(url);
+  } catch {
+    throw badRequest(`"${url}" is not an address`);
+  }
+}
+
+function threadCount(asked) {
+  if (asked === undefined) return Math.min(navigator.hardwareConcurrency || 1, DEFAULT_MAX_THREADS);
+  if (Number.isInteger(asked) && asked >= 1 && asked <= MAX_THREADS) return asked;
+  throw badRequest(`\`threads\` is ${asked}, but must be a whole number from 1 to ${MAX_THREADS}`);
+}
+
+function checkedVariant(variant) {
+  if (variant === undefined || VARIANTS.includes(variant)) return variant;
+  throw badRequest(`\`variant\` is "${variant}", but must be one of ${VARIANTS.join(", ")}`);
+}
+
+/** Asks that what is stored be kept when the device runs short of room. */
+function keepStored() {
+  // Absent outside secure contexts; a refusal changes nothing.
+  navigator.storage?.persist?.().catch(() => {});
+}

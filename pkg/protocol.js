@@ -1,0 +1,42 @@
+// Names of the messages between the page and the worker. The other side, with
+// every field, is src/worker/protocol.rs.
+//
+// The page sends { id, type, … }; every answer carries the same id. A request
+// ends in exactly one of DONE, ERROR and ABORTED; before that come any number
+// of PROGRESS and DELTA. ABORT { target } has no answer of its own.
+
+/** What the page may ask. */
+export const REQUEST = Object.freeze({
+  LOAD: "load",
+  COMPLETE: "complete",
+  TOKENIZE: "tokenize",
+  DETOKENIZE: "detokenize",
+  COUNT: "count",
+  SCORE: "score",
+  ABORT: "abort",
+});
+
+/** What the worker answers. */
+export const ANSWER = Object.freeze({
+  PROGRESS: "progress",
+  DELTA: "delta",
+  DONE: "done",
+  ERROR: "error",
+  ABORTED: "aborted",
+  /** Has no id: the engine has failed, { what }, and answers nothing more. */
+  CRASHED: "crashed",
+});
+
+/** Between the worker and its helper threads. */
+export const HELPER = Object.freeze({
+  /** The name by which a worker knows that it is one. */
+  NAME: "pagelm-helper",
+  /** To it: { module, memory }. */
+  PREPARE: "prepare",
+  /** From it: it has instantiated them, or could not, { what }. */
+  READY: "ready",
+  FAILED: "failed",
+  /** To it: { tid }, and from it, as it is about to. */
+  ENTER: "enter",
+  ENTERING: "entering",
+});

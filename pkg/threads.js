@@ -1,0 +1,110 @@
+// The helper threads of one engine: workers that share its module and memory.
+
+import { HELPER } from "./protocol.js";
+import { GLUE } from "./variants.js";
+
+/** How long a helper may take to be ready; after that the engine starts without it. */
+const READY_TIMEOUT_MS = 10_000;
+
+/**
+ * Pages of 64 KiB to begin with: any number above what the binary itself needs.
+ * Those that are not touched cost nothing.
+ */
+const INITIAL_PAGES = 1024;
+/** Most pages: 4 GiB, or what the device lets one reserve. */
+const MAXIMUM_PAGES = [65536, 32768, 16384];
+
+/** The memory that the threads share, or null if the device has no room to reserve it. */
+export function sharedMemory() {
+  for (const maximum of MAXIMUM_PAGES) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
+    } catch {
+      // Address space is scarce on phones and in 32-bit processes.
+    }
+  }
+  return null;
+}
+
+/** A worker that has instantiated the module and waits to enter the team. */
+class Helper {
+  constructor() {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: HELPER.NAME });
+  }
+
+  /** Sends a message and waits for an answer of this type. */
+  ask(message, type) {
+    return new Promise((resolve, reject) => {
+      this.worker.onmessage = ({ data }) => {
+        if (data.type === type) resolve();
+        else if (data.type === HELPER.FAILED) reject(new Error(data.what));
+      };
+      this.worker.onerror = (event) => {
+        // Else it would count as an error of the engine's own worker.
+        event.preventDefault();
+        reject(new Error(event.message || "the helper's script does not load"));
+      };
+      this.worker.postMessage(message);
+    });
+  }
+}
+
+/**
+ * Makes up to `count` helpers. Those that cannot start are left out, with a
+ * warning: the engine runs with fewer threads then.
+ */
+export async function makeHelpers(count, module, memory) {
+  const outcomes = await Promise.allSettled(Array.from({ length: count }, () => makeHelper(module, memory)));
+  for (const { status, reason } of outcomes) {
+    if (status === "rejected") console.warn(`pagelm: a helper thread did not start: ${reason.message}`);
+  }
+  return outcomes.filter(({ status }) => status === "fulfilled").map(({ value }) => value);
+}
+
+/** Sends the helpers into the team that the engine has made. */
+export async function enterTeam(helpers) {
+  await Promise.all(helpers.map((helper, i) => helper.ask({ type: HELPER.ENTER, tid: i + 1 }, HELPER.ENTERING)));
+}
+
+async function makeHelper(module, memory) {
+  const helper = new Helper();
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("it took too long")), READY_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([helper.ask({ type: HELPER.PREPARE, module, memory }, HELPER.READY), late]);
+    return helper;
+  } catch (error) {
+    helper.worker.terminate();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A helper's own life, in its worker. */
+export function runHelper(scope) {
+  let glue;
+  scope.onmessage = async ({ data }) => {
+    if (data.type === HELPER.PREPARE) {
+      try {
+        glue = await GLUE.threads();
+        await glue.default({ module_or_path: data.module, memory: data.memory });
+        scope.postMessage({ type: HELPER.READY });
+      } catch (error) {
+        scope.postMessage({ type: HELPER.FAILED, what: String(error) });
+      }
+      return;
+    }
+    scope.postMessage({ type: HELPER.ENTERING });
+    try {
+      // Blocks until the team ends: this worker's event loop does not turn any more.
+      glue.thread_main(data.tid);
+    } catch (error) {
+      // A trap does not unwind: the team must be told, or the others wait for ever.
+      glue.thread_failed();
+      console.error("pagelm: a helper thread has trapped", error);
+    }
+  };
+}

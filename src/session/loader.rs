@@ -1,0 +1,164 @@
+//! From a file's bytes, as they come, to an engine. No layer ever holds the whole file:
+//! the header is read as soon as it is complete, and what cannot run is refused then.
+
+use super::engine::{About, Engine};
+use crate::chat::ChatTemplate;
+use crate::gguf::{Header, Parsed, TensorInfo};
+use crate::model::{Config, Forward, WeightsReader};
+use crate::team::Team;
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+use serde::Serialize;
+
+/// How to run a model.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Positions of the KV cache, [`DEFAULT_CONTEXT`] by default; at most those that the
+    /// model was trained for.
+    pub context: Option<usize>,
+    /// Threads, this one among them.
+    pub threads: usize,
+}
+
+/// Longest context that is allocated unasked.
+pub const DEFAULT_CONTEXT: usize = 4096;
+
+/// Takes a GGUF file piece by piece.
+pub struct Loader {
+    options: LoadOptions,
+    received: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    Header { bytes: Vec<u8>, at_least: u64 },
+    Tensors(Box<Parts>),
+}
+
+/// What an engine is made of, once the header is read.
+struct Parts {
+    weights: WeightsReader,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    about: About,
+}
+
+impl Loader {
+    /// Waits for the file's first bytes.
+    pub fn new(options: LoadOptions) -> Loader {
+        Loader { options, received: 0, stage: Stage::Header { bytes: Vec::new(), at_least: 0 } }
+    }
+
+    /// Takes the next bytes of the file, however it is cut.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, as soon as it can be known: a model that
+    /// cannot run is refused when its header is complete, before its weights are there.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.received += bytes.len() as u64;
+        if let Stage::Header { bytes: held, at_least } = &mut self.stage {
+            held.extend_from_slice(bytes);
+            if (held.len() as u64) < *at_least {
+                return Ok(());
+            }
+            let header = match Header::parse(held)? {
+                Parsed::NeedMore { at_least: n } => {
+                    *at_least = n;
+                    return Ok(());
+                }
+                Parsed::Complete(header) => header,
+            };
+            let before = held.len() - bytes.len();
+            let data = header.data_offset as usize;
+            // What of this piece is beyond the header; the padding may still be to come.
+            bytes = &bytes[data.saturating_sub(before).min(bytes.len())..];
+            self.stage = Stage::Tensors(Box::new(Parts::new(&header)?));
+        }
+        let position = self.received - bytes.len() as u64;
+        match &mut self.stage {
+            Stage::Tensors(parts) => parts.weights.push(position, bytes),
+            Stage::Header { .. } => Ok(()),
+        }
+    }
+
+    /// The file's length as its header tells it, once the header is there.
+    pub fn file_len(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::Header { .. } => None,
+            Stage::Tensors(parts) => Some(parts.weights.file_len()),
+        }
+    }
+
+    /// The engine, all tensors being there.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`], [`Error::OutOfMemory`].
+    pub fn finish(self) -> Result<Engine> {
+        let have = self.received;
+        let parts = match self.stage {
+            Stage::Tensors(parts) if parts.weights.is_complete() => *parts,
+            Stage::Tensors(parts) => {
+                return Err(Error::Truncated { need: parts.weights.file_len(), have });
+            }
+            Stage::Header { at_least, .. } => {
+                return Err(Error::Truncated { need: at_least.max(have + 1), have });
+            }
+        };
+        let context = context(parts.weights.config(), self.options.context)?;
+        let (config, weights) = parts.weights.finish()?;
+        let forward = Forward::new(config, weights, context, Team::new(self.options.threads))?;
+        Ok(Engine::new(forward, context, parts.tokenizer, parts.template, parts.about))
+    }
+}
+
+impl Parts {
+    fn new(header: &Header) -> Result<Parts> {
+        let weights = WeightsReader::new(header)?;
+        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
+        let about = About {
+            name: header.metadata.opt_str("general.name")?.map(str::to_string),
+            quantization: weights.quantization(),
+            parameters: header.tensors.iter().map(TensorInfo::n_elements).sum(),
+        };
+        let mut template = template.unwrap_or_else(ChatTemplate::plain);
+        template.set_clock(unix_seconds);
+        Ok(Parts { weights, tokenizer, template, about })
+    }
+}
+
+/// Seconds since 1970, UTC: the date that templates show.
+fn unix_seconds() -> i64 {
+    let now = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs() as i64)
+}
+
+/// The context to allocate: never longer than the model was trained for.
+fn context(config: &Config, asked: Option<usize>) -> Result<usize> {
+    match asked {
+        Some(0) => Err(Error::BadRequest { what: "`context` is 0".into() }),
+        asked => Ok(asked.unwrap_or(DEFAULT_CONTEXT).min(config.n_ctx_train)),
+    }
+}
+
+/// Bytes that a model will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Preflight {
+    /// Packed weights.
+    pub weights: u64,
+    /// Keys and values of the whole context.
+    pub kv_cache: u64,
+    /// Positions of the context.
+    pub context: usize,
+}
+
+/// Checks everything that a header tells, and what memory the model will take.
+///
+/// # Errors
+/// As [`Loader::push`].
+pub fn preflight(header: &Header, asked_context: Option<usize>) -> Result<Preflight> {
+    let parts = Parts::new(header)?;
+    let context = context(parts.weights.config(), asked_context)?;
+    let (weights, kv_cache) = parts.weights.memory(context);
+    Ok(Preflight { weights, kv_cache, context })
+}

@@ -1,0 +1,88 @@
+//! What `pkg/worker.js` calls.
+
+use super::{port, queue};
+use crate::{Error, Result, team};
+use js_sys::{Function, Promise};
+use std::cell::RefCell;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+/// Which binary this is.
+pub(super) const VARIANT: &str = if cfg!(target_feature = "atomics") {
+    "threads"
+} else if cfg!(target_feature = "relaxed-simd") {
+    "relaxed"
+} else {
+    "simd"
+};
+
+struct Helpers {
+    /// Threads, this one among them.
+    threads: usize,
+    /// Sends the helpers into [`thread_main`]; resolves when they are about to enter it.
+    start: Function,
+}
+
+thread_local! {
+    static HELPERS: RefCell<Option<Helpers>> = const { RefCell::new(None) };
+}
+
+/// Prepares this instance to [`receive`] requests. `threads - 1` helpers have been made of
+/// the same module and memory; `start_helpers` is called once, when there is a team for
+/// them, and returns a promise.
+#[wasm_bindgen]
+pub fn start(threads: usize, start_helpers: Function) {
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        port::crashed(&panic.to_string());
+    }));
+    HELPERS.set(Some(Helpers { threads, start: start_helpers }));
+}
+
+/// Takes a message of the page.
+#[wasm_bindgen]
+pub fn receive(message: JsValue) {
+    queue::receive(message);
+}
+
+/// A helper's life: returns when the team ends.
+///
+/// # Errors
+/// If there is no team.
+#[wasm_bindgen]
+pub fn thread_main(tid: usize) -> std::result::Result<(), JsValue> {
+    team::helper_loop(tid).map_err(|error| error.to_string().into())
+}
+
+/// Tells the team that this helper has trapped; a trap does not unwind.
+#[wasm_bindgen]
+pub fn thread_failed() {
+    team::poison();
+}
+
+/// Threads of the team to be.
+pub(super) fn threads() -> usize {
+    HELPERS.with_borrow(|helpers| helpers.as_ref().map_or(1, |helpers| helpers.threads))
+}
+
+/// Sends the helpers to their team.
+pub(super) async fn start_helpers() -> Result<()> {
+    let started = HELPERS.with_borrow(|helpers| {
+        let helpers = helpers.as_ref()?;
+        Some(helpers.start.call0(&JsValue::UNDEFINED).and_then(JsCast::dyn_into::<Promise>))
+    });
+    match started {
+        None => Ok(()),
+        Some(Ok(started)) => {
+            JsFuture::from(started).await.map(|_| ()).map_err(|_| Error::ThreadLost)
+        }
+        Some(Err(_)) => Err(Error::ThreadLost),
+    }
+}
+
+/// Bytes of this instance's memory: weights, caches, and all else.
+pub(super) fn memory_bytes() -> u64 {
+    const PAGE: u64 = 64 << 10;
+    core::arch::wasm32::memory_size(0) as u64 * PAGE
+}

@@ -1,0 +1,22 @@
+//! The engine behind the worker's port.
+//!
+//! `pkg/worker.js` makes the instance and hands every message of the page to `receive`.
+//! [`protocol`] says what they are; requests run one after the other, and between any two
+//! steps of one the worker's event loop turns, so that an abort is heard.
+
+pub mod fields;
+pub mod protocol;
+pub mod request;
+
+#[cfg(target_arch = "wasm32")]
+mod answer;
+#[cfg(target_arch = "wasm32")]
+pub mod entry;
+#[cfg(target_arch = "wasm32")]
+mod load;
+#[cfg(target_arch = "wasm32")]
+mod port;
+#[cfg(target_arch = "wasm32")]
+mod queue;
+#[cfg(target_arch = "wasm32")]
+mod turn;

@@ -1,0 +1,150 @@
+// Aborting the real model in every phase: the request ends at once, as
+// aborted, and the next one is answered as if nothing had been.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { REAL_MODEL_FILE } from "./fixtures.mjs";
+import { needsRealModel, openSite, ready } from "./harness.mjs";
+import * as routes from "./routes.mjs";
+
+const site = await openSite();
+const { server } = site;
+
+test("abort in the download", needsRealModel(), async (t) => {
+  // About 100 kB every 5 ms: the whole file would take a while.
+  const url = server.route("models/slow.gguf", routes.trickleFile(REAL_MODEL_FILE, { piece: 100_000, ms: 5 }));
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    const controller = new AbortController();
+    let abortedAt;
+    const onProgress = ({ loaded }) => {
+      if (loaded > 2e6 && abortedAt === undefined) {
+        abortedAt = performance.now();
+        controller.abort();
+      }
+    };
+    const result = await attempt(() => load(url, { signal: controller.signal, onProgress }).then(() => "loaded"));
+    return { ...result, after: performance.now() - abortedAt };
+  }, url);
+  assert.equal(outcome.error?.code, "aborted");
+  assert.ok(outcome.after < 1000, `${outcome.after} ms after the abort`);
+  server.route("models/slow.gguf", routes.wholeFile(REAL_MODEL_FILE));
+  await page.evaluate((url) => load(url).then(() => undefined), url);
+});
+
+test("a signal that is aborted already loads nothing", async (t) => {
+  const page = await site.blank(t);
+  const before = server.count("models/never.gguf");
+  const { error } = await page.evaluate(
+    (url) => attempt(() => load(url, { signal: AbortSignal.abort() }).then(() => "loaded")),
+    server.url("models/never.gguf"),
+  );
+  assert.equal(error?.code, "aborted");
+  assert.equal(server.count("models/never.gguf"), before);
+});
+
+describe("with the model loaded", needsRealModel(), () => {
+  let context;
+  let page;
+  let expected;
+  before(async () => {
+    context = await site.browser.newContext();
+    page = await context.newPage();
+    await page.goto(server.url("helpers.html"));
+    await ready(page);
+    await page.evaluate((url) => load(url).then(() => undefined), site.realModel);
+    expected = await page.evaluate(answer);
+  });
+  after(() => context.close());
+
+  test("abort in prefill", async () => {
+    const outcome = await page.evaluate(async () => {
+      const prompt = "word ".repeat(1500);
+      const whole = performance.now();
+      await lm.completions.create({ prompt: "other ".repeat(1500), max_tokens: 1, cache_prompt: false });
+      const full = performance.now() - whole;
+
+      const controller = new AbortController();
+      const start = performance.now();
+      const request = attempt(() => lm.completions.create({ prompt, max_tokens: 1, cache_prompt: false, signal: controller.signal }).then(() => "answered"));
+      await new Promise((resolve) => setTimeout(resolve, full * 0.2));
+      controller.abort();
+      const result = await request;
+      return { ...result, took: performance.now() - start, full };
+    });
+    assert.equal(outcome.error?.code, "aborted");
+    assert.ok(outcome.took < outcome.full * 0.6, `aborted after ${outcome.took} ms of ${outcome.full} ms`);
+    assert.equal(await page.evaluate(answer), expected);
+  });
+
+  test("abort in decode, within one token", async () => {
+    const outcome = await page.evaluate(async () => {
+      const controller = new AbortController();
+      const times = [];
+      const result = await attempt(async () => {
+        const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 1000, ignore_eos: true, stream: true, signal: controller.signal });
+        for await (const _ of stream) {
+          times.push(performance.now());
+          if (times.length === 20) controller.abort();
+        }
+        return "ended";
+      });
+      const perToken = (times[19] - times[0]) / 19;
+      return { ...result, tokens: times.length, after: performance.now() - times[19], perToken };
+    });
+    assert.equal(outcome.error?.code, "aborted");
+    assert.ok(outcome.tokens <= 22, `${outcome.tokens} chunks`);
+    // A few tokens' time, as the clock of a busy machine is coarse.
+    assert.ok(outcome.after < Math.max(4 * outcome.perToken, 100), `${outcome.after} ms after the abort, ${outcome.perToken} ms a token`);
+    assert.equal(await page.evaluate(answer), expected);
+  });
+
+  test("leaving the iterator stops the engine", async () => {
+    const outcome = await page.evaluate(async () => {
+      const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 2000, ignore_eos: true, stream: true });
+      let chunks = 0;
+      for await (const _ of stream) if (++chunks === 5) break;
+      const start = performance.now();
+      await lm.tokenize("a");
+      return { chunks, waited: performance.now() - start };
+    });
+    assert.equal(outcome.chunks, 5);
+    assert.ok(outcome.waited < 500, `the worker was busy for ${outcome.waited} ms more`);
+    assert.equal(await page.evaluate(answer), expected);
+  });
+
+  test("aborting a request that waits, and one that has ended", async () => {
+    const outcome = await page.evaluate(async () => {
+      const [first, second] = [new AbortController(), new AbortController()];
+      const running = attempt(() => lm.completions.create({ prompt: "Once", max_tokens: 30, ignore_eos: true, signal: first.signal }).then((r) => r.usage.completion_tokens));
+      const waiting = attempt(() => lm.completions.create({ prompt: "Twice", max_tokens: 30, signal: second.signal }).then(() => "answered"));
+      second.abort();
+      const results = [await waiting, await running];
+      first.abort();
+      return results;
+    });
+    assert.equal(outcome[0].error?.code, "aborted");
+    assert.equal(outcome[1].value, 30);
+    assert.equal(await page.evaluate(answer), expected);
+  });
+
+  test("other calls are answered while a text is generated", async () => {
+    const tokens = await page.evaluate(async () => {
+      const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 30, ignore_eos: true, stream: true });
+      let tokens;
+      let chunks = 0;
+      for await (const _ of stream) if (++chunks === 3) tokens = lm.tokenize("hello");
+      return await tokens;
+    });
+    assert.ok(tokens.length > 0);
+  });
+});
+
+async function answer() {
+  const result = await lm.chat.completions.create({
+    messages: [{ role: "user", content: "Name the capital of France." }],
+    max_tokens: 16,
+    temperature: 0,
+  });
+  return result.choices[0].message.content;
+}

@@ -1,0 +1,104 @@
+// Globals for code that the tests evaluate in a blank page.
+
+// `PageLM.load`, remembered so that the page's end can be told from a leak.
+async function load(url, options) {
+  globalThis.lm = await PageLM.load(url, options);
+  return globalThis.lm;
+}
+
+// What an attempt came to, in a form that crosses to the test: { value } or
+// { error: { name, code, message, data, typed } }.
+async function attempt(action) {
+  try {
+    return { value: await action() };
+  } catch (error) {
+    const { name, code, message, data } = error;
+    return { error: { name, code, message, data, typed: error instanceof PageLMError } };
+  }
+}
+
+// All chunks of a stream, with the time at which each came.
+async function collect(stream) {
+  const chunks = [];
+  for await (const chunk of await stream) chunks.push({ ...chunk, at: performance.now() });
+  return chunks;
+}
+
+// The text of streamed chunks, of either kind.
+function textOf(chunks) {
+  return chunks.map((chunk) => chunk.choices[0]?.delta?.content ?? chunk.choices[0]?.text ?? "").join("");
+}
+
+// Every value of every store of every database of this origin, as
+// { database, store, key, text, length }: the value as JSON without its bytes,
+// and how many bytes it holds.
+async function storedRecords() {
+  const records = [];
+  for (const { name } of await indexedDB.databases()) {
+    const database = await settled(indexedDB.open(name));
+    for (const store of database.objectStoreNames) {
+      const source = database.transaction(store).objectStore(store);
+      const [keys, values] = await Promise.all([settled(source.getAllKeys()), settled(source.getAll())]);
+      keys.forEach((key, i) => {
+        const text = JSON.stringify(values[i], (_, part) => (part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? undefined : part));
+        records.push({ database: name, store, key, text, length: bytesOf(values[i])?.length ?? 0 });
+      });
+    }
+    database.close();
+  }
+  return records;
+}
+
+// Damages the stored record with this key: flips one bit in the middle of its
+// bytes, cuts its bytes short, or deletes it.
+async function damage({ database, store, key }, how) {
+  const open = await settled(indexedDB.open(database));
+  const target = open.transaction(store, "readwrite").objectStore(store);
+  if (how === "delete") {
+    await settled(target.delete(key));
+  } else {
+    const value = await settled(target.get(key));
+    const changed = changeBytes(value, how);
+    await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
+  }
+  open.close();
+}
+
+// The weights of a record: the value itself, or the field of it that is binary.
+function bytesOf(value) {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const field = binaryField(value);
+  return field === undefined ? undefined : bytesOf(value[field]);
+}
+
+function binaryField(value) {
+  const isBinary = (field) => value[field] instanceof ArrayBuffer || ArrayBuffer.isView(value[field]);
+  const fields = typeof value === "object" && value !== null ? Object.keys(value).filter(isBinary) : [];
+  return fields.sort((a, b) => value[b].byteLength - value[a].byteLength)[0];
+}
+
+function changeBytes(value, how) {
+  const bytes = bytesOf(value).slice();
+  bytes[bytes.length >> 1] ^= 1;
+  const changed = how === "shorten" ? bytes.slice(0, -1) : bytes;
+  if (value instanceof ArrayBuffer) return changed.buffer;
+  if (ArrayBuffer.isView(value)) return changed;
+  const field = binaryField(value);
+  return { ...value, [field]: value[field] instanceof ArrayBuffer ? changed.buffer : changed };
+}
+
+function settled(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage });
+try {
+  Object.assign(globalThis, await import("./pkg/pagelm.js"));
+  globalThis.helpersReady = true;
+} catch (error) {
+  globalThis.helpersReady = String(error);
+}

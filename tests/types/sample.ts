@@ -1,0 +1,152 @@
+// A program that uses every public name of the package as its callers do. It is
+// compiled, never run; `@ts-expect-error` marks what the types must refuse.
+
+import { PageLM, PageLMError } from "pagelm";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ChatCompletions,
+  ChatMessage,
+  Completion,
+  CompletionChunk,
+  CompletionRequest,
+  Completions,
+  ErrorCode,
+  FinishReason,
+  GenerationOptions,
+  Info,
+  LoadOptions,
+  LoadProgress,
+  Logprobs,
+  RequestOptions,
+  Score,
+  StoredModel,
+  Stream,
+  TemplateOptions,
+  Timings,
+  Usage,
+  Variant,
+} from "pagelm";
+
+const { signal } = new AbortController();
+
+const variant: Variant = "relaxed";
+const options: LoadOptions = {
+  onProgress: ({ phase, loaded, total }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"}`),
+  signal,
+  threads: 2,
+  context: 2048,
+  variant,
+  cache: false,
+};
+// @ts-expect-error there are three binaries
+const wrongVariant: Variant = "avx512";
+// @ts-expect-error not an option
+const wrongOption: LoadOptions = { treads: 2 };
+
+export async function load(): Promise<PageLM> {
+  const lm = await PageLM.load(new URL("https://example.org/model.gguf"), options);
+  const info: Info = lm.info;
+  const { architecture, parameters, quantization, context, threads, memory } = info;
+  show(`${architecture} ${quantization} ${info.variant} ${parameters + context + threads + memory.weights + memory.kv_cache}`);
+  // @ts-expect-error what is loaded does not change
+  lm.info.context = 1;
+  return lm;
+}
+
+export async function chat(lm: PageLM): Promise<void> {
+  const messages: ChatMessage[] = [
+    { role: "system", content: "Be brief." },
+    { role: "user", content: [{ type: "text", text: "Hello" }] },
+  ];
+  const generation: GenerationOptions = {
+    max_tokens: 32,
+    temperature: 0.2,
+    top_p: 0.9,
+    top_k: 40,
+    min_p: 0.05,
+    repetition_penalty: 1.1,
+    seed: 1,
+    stop: ["\n\n"],
+    ignore_eos: false,
+    cache_prompt: true,
+    signal,
+  };
+  const template: TemplateOptions = { tools: [], variables: { enable_thinking: false }, add_generation_prompt: true };
+  const request: ChatCompletionRequest = { messages, ...generation, ...template };
+  const completions: ChatCompletions = lm.chat.completions;
+
+  const whole: ChatCompletion = await completions.create({ ...request, stream: false });
+  const reason: FinishReason | undefined = whole.choices[0]?.finish_reason;
+  show(`${whole.choices[0]?.message.content} ${reason}`);
+
+  const stream: Stream<ChatCompletionChunk> = await completions.create({ ...request, stream: true });
+  for await (const chunk of stream) {
+    show(chunk.choices[0]?.delta.content ?? "");
+    count(chunk.usage, chunk.timings);
+  }
+  stream.controller.abort();
+
+  // A request whose `stream` is only known later may bring either.
+  const either: ChatCompletion | Stream<ChatCompletionChunk> = await completions.create(request);
+  show("choices" in either ? either.id : "a stream");
+  show(String((await lm.countTokens(messages, template)) + 1));
+
+  // @ts-expect-error a whole answer is not iterated
+  for await (const _ of await completions.create({ messages, stream: false }));
+  // @ts-expect-error messages are objects
+  await completions.create({ messages: ["hello"] });
+}
+
+export async function complete(lm: PageLM): Promise<void> {
+  const request: CompletionRequest = { prompt: [1, 2, 3], max_tokens: 8, logprobs: 5, echo: true };
+  const completions: Completions = lm.completions;
+  const requestOptions: RequestOptions = { signal };
+
+  const whole: Completion = await completions.create({ ...request, stream: false }, requestOptions);
+  const logprobs: Logprobs | null | undefined = whole.choices[0]?.logprobs;
+  show(`${whole.choices[0]?.text} ${logprobs?.token_logprobs[0] ?? 0} ${logprobs?.top_token_ids[0]?.[0]?.[1] ?? 0}`);
+
+  const stream: Stream<CompletionChunk> = await completions.create({ prompt: "Once", stream: true });
+  for await (const { choices, usage, timings } of stream) {
+    show(choices[0]?.text ?? "");
+    count(usage, timings);
+  }
+}
+
+export async function measure(lm: PageLM): Promise<number> {
+  const tokens: number[] = await lm.tokenize("text", { special: true });
+  const text: string = await lm.detokenize(new Uint32Array(tokens));
+  const score: Score = await lm.score(text, { signal });
+  const first: number | null | undefined = score.logprobs[0];
+  await lm.unload();
+  return score.tokens.length * score.nll + score.perplexity + (first ?? 0);
+}
+
+export async function tidy(): Promise<void> {
+  const stored: StoredModel[] = await PageLM.models();
+  for (const { url, bytes, complete, last_used } of stored) {
+    show(`${bytes} ${new Date(last_used).toISOString()}`);
+    if (!complete) await PageLM.remove(url);
+  }
+}
+
+export function explain(error: unknown): string {
+  if (!(error instanceof PageLMError)) throw error;
+  const code: ErrorCode = error.code;
+  const known: ErrorCode[] = ["storage_full", "network", "gguf_truncated"];
+  return known.includes(code) ? error.message : `${error.name} ${code} ${JSON.stringify(error.data)}`;
+}
+
+function count(usage: Usage | undefined, timings: Timings | undefined): void {
+  if (!usage || !timings) return;
+  const computed = usage.prompt_tokens - usage.prompt_tokens_details.cached_tokens;
+  show(`${computed / timings.prefill_ms} ${usage.completion_tokens / timings.decode_ms}`);
+}
+
+function show(text: string): void {
+  document.title = text;
+}
+
+export type Unused = typeof wrongVariant | typeof wrongOption;

@@ -1,0 +1,26 @@
+// Elements without HTML strings.
+
+/**
+ * Makes an element. `on…` properties are listeners, names with a dash or
+ * `role`, `for` and `class` are attributes, all others are set as properties.
+ *
+ * @param {string} tag
+ * @param {object} [properties]
+ * @param {...(Node | string | null | undefined | false)} children those that are empty are left out
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || ["role", "for", "class"].includes(name)) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+/** Sends a custom event up from an element. */
+export function emit(element, type, detail) {
+  element.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+}
