@@ -6,11 +6,12 @@
 //! newline of the template dropped, loop controls, no escaping, and the names
 //! `raise_exception`, `strftime_now`, `tojson`, `{% generation %}`.
 //!
-//! A template is untrusted code out of a model file. What it may do is bounded by
-//! [`limits`]; it reads nothing but the variables given here.
+//! A template is untrusted code out of a model file. What it may spend is
+//! bounded by the constants here; it reads nothing but the variables given.
 
 mod clock;
 mod content;
+mod environment;
 mod generation;
 mod json;
 mod limits;
