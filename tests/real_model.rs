@@ -56,21 +56,22 @@ fn perplexity_is_that_of_the_reference() {
     assert!(off < 0.005, "perplexity {} is not within 0.5 % of {exact}", scores.perplexity());
 }
 
-/// The second turn prefills only what is new, and says the same.
+/// The second turn prefills only what is new, and says the same: the reference's two best
+/// tokens are 0.8 and more apart at each of these steps, so rounding cannot decide.
 #[test]
 fn a_cached_prefix_changes_nothing() {
     let Some(model) = real_model() else { return };
     let mut engine = load(&model, 2);
-    let prompt = engine.tokenizer().encode("The sea was calm, and the", false, false).unwrap();
-    let (first, _, _) = generate(&mut engine, prompt.clone(), greedy(12));
+    let prompt = engine.tokenizer().encode("The capital of France is", false, false).unwrap();
+    let (first, _, _) = generate(&mut engine, prompt.clone(), greedy(5));
     let mut longer = prompt.clone();
-    longer.extend(&first[..6]);
-    let (rest, _, finish) = generate(&mut engine, longer.clone(), greedy(6));
-    assert_eq!(rest, first[6..]);
+    longer.extend(&first[..2]);
+    let (rest, _, finish) = generate(&mut engine, longer.clone(), greedy(3));
+    assert_eq!(rest, first[2..]);
     assert_eq!(finish.usage.cached_tokens, longer.len() - 1);
-    let fresh = GenerateParams { cache_prompt: false, ..greedy(6) };
+    let fresh = GenerateParams { cache_prompt: false, ..greedy(3) };
     let (rest, _, finish) = generate(&mut engine, longer, fresh);
-    assert_eq!(rest, first[6..]);
+    assert_eq!(rest, first[2..]);
     assert_eq!((finish.usage.cached_tokens, finish.reason), (0, FinishReason::Length));
 }
 

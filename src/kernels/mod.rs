@@ -7,6 +7,7 @@
 //! float kernels are written once over [`f32x4`].
 
 #![allow(unsafe_code)] // the one room for SIMD loads and stores: each block states its bounds
+#![allow(clippy::needless_range_loop)] // indices of rows, halves and tokens, as the layouts name them
 
 mod attend;
 mod f32x4;

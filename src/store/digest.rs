@@ -57,7 +57,7 @@ mod tests {
 
     #[wasm_bindgen_test]
     async fn both_ways_give_the_same_digest() {
-        let bytes: Vec<u8> = (0..PIECE * 2 + 7).map(|i| (i * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..PIECE * 2 + 7).map(|i| ((i * 31) >> 3) as u8).collect();
         let record = Uint8Array::from(&bytes[..]).buffer();
         assert_eq!(sha256(&record).await, Ok(hexadecimal(&sha256_here(&record))));
     }
