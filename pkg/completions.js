@@ -39,12 +39,18 @@ export class ChatCompletions {
 async function answer(connection, request, options, shape) {
   const message = { type: REQUEST.COMPLETE, request: plainRequest(request) };
   const signal = abortSignal(options?.signal ?? request.signal);
-  return request.stream ? streamed(connection, message, signal, shape) : whole(connection, message, signal, shape);
+  const onProgress = options?.onProgress ?? request.onProgress;
+  const report = ({ type, phase, loaded, total }) => {
+    // That it waits for its turn is between us and the worker.
+    if (type === ANSWER.PROGRESS && phase === "prefill") onProgress?.({ phase, loaded, total });
+  };
+  return request.stream ? streamed(connection, message, signal, report, shape) : whole(connection, message, signal, report, shape);
 }
 
-async function whole(connection, message, signal, shape) {
+async function whole(connection, message, signal, report, shape) {
   const deltas = [];
   const onAnswer = (answer) => {
+    report(answer);
     if (answer.type === ANSWER.DELTA) deltas.push(answer);
   };
   const done = await connection.request(message, { signal, onAnswer });
@@ -52,11 +58,12 @@ async function whole(connection, message, signal, shape) {
 }
 
 /** Resolves once the request is accepted: a bad one is refused here, not in the stream. */
-function streamed(connection, message, signal, shape) {
+function streamed(connection, message, signal, report, shape) {
   const stream = new Stream(signal);
   return new Promise((resolve, reject) => {
     const onAnswer = (answer) => {
       resolve(stream);
+      report(answer);
       // A token may bring no text yet: then there is nothing to say, unless to count it.
       if (answer.type === ANSWER.DELTA && (answer.text !== "" || answer.name !== undefined)) stream.push(shape.chunk(answer));
     };

@@ -98,6 +98,8 @@ export interface GenerationOptions {
   cache_prompt?: boolean | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
+  /** Hears how much of the prompt has been processed. */
+  onProgress?: ((progress: PrefillProgress) => void) | null | undefined;
 
   /** Accepted and ignored: there is one model here, and one user. */
   model?: string | undefined;
@@ -147,6 +149,17 @@ export interface CompletionRequest extends GenerationOptions {
 export interface RequestOptions {
   /** As `signal` of the request. */
   signal?: AbortSignal | null | undefined;
+  /** As `onProgress` of the request. */
+  onProgress?: ((progress: PrefillProgress) => void) | null | undefined;
+}
+
+/** How far the prompt is, after each chunk of it. */
+export interface PrefillProgress {
+  phase: "prefill";
+  /** Tokens that are done, those from the cache included. */
+  loaded: number;
+  /** Tokens of the prompt. */
+  total: number;
 }
 
 /** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */

@@ -3,13 +3,14 @@
 import { badRequest } from "./errors.js";
 
 /**
- * A request without what belongs to this side: `stream` and `signal`. Copied as
- * JSON would copy it, so that fields set to undefined are absent.
+ * A request without what belongs to this side: `stream`, `signal` and
+ * `onProgress`. Copied as JSON would copy it, so that fields set to undefined
+ * are absent.
  *
  * @throws {PageLMError} `bad_request` if it is not JSON
  */
 export function plainRequest(request) {
-  const { stream, signal, ...rest } = object("request", request);
+  const { stream, signal, onProgress, ...rest } = object("request", request);
   return plain(rest);
 }
 
