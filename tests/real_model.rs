@@ -28,7 +28,7 @@ fn ids(json: &Value) -> Vec<u32> {
 #[test]
 fn greedy_text_follows_the_reference() {
     let Some(model) = real_model() else { return };
-    let mut engine = load(&model, 2);
+    let mut engine = load(&model, 1);
     let reference = fixtures().json(&format!("{FIXTURES}/greedy.json"));
     for kind in ["llamacpp", "exact"] {
         let Some(rows) = reference[kind].as_array() else { continue };
@@ -49,7 +49,7 @@ fn greedy_text_follows_the_reference() {
 fn perplexity_is_that_of_the_reference() {
     let Some(model) = real_model() else { return };
     let reference = fixtures().json(&format!("{FIXTURES}/nll.json"));
-    let scores = score(&mut load(&model, 2), ids(&reference["tokens"]));
+    let scores = score(&mut load(&model, 1), ids(&reference["tokens"]));
     let exact = 20.78;
     let off = (scores.perplexity() / exact - 1.0).abs();
     println!("perplexity {:.3}, {:.2} % off", scores.perplexity(), off * 100.0);
@@ -61,7 +61,7 @@ fn perplexity_is_that_of_the_reference() {
 #[test]
 fn a_cached_prefix_changes_nothing() {
     let Some(model) = real_model() else { return };
-    let mut engine = load(&model, 2);
+    let mut engine = load(&model, 1);
     let prompt = engine.tokenizer().encode("The capital of France is", false, false).unwrap();
     let (first, _, _) = generate(&mut engine, prompt.clone(), greedy(5));
     let mut longer = prompt.clone();
@@ -78,7 +78,7 @@ fn a_cached_prefix_changes_nothing() {
 #[test]
 fn stop_strings_and_echo_with_logprobs() {
     let Some(model) = real_model() else { return };
-    let mut engine = load(&model, 2);
+    let mut engine = load(&model, 1);
     let prompt = engine.tokenizer().encode("One, two, three, four,", false, false).unwrap();
     let (_, text, _) = generate(&mut engine, prompt.clone(), greedy(16));
     let stop = text.chars().skip(4).take(5).collect::<String>();
