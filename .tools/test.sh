@@ -42,7 +42,7 @@ test_wasm() {
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
     WASM_BINDGEN_TEST_WEBDRIVER_JSON=$ROOT/target/webdriver.json \
     WASM_BINDGEN_TEST_ONLY_WEB=1 WASM_BINDGEN_TEST_TIMEOUT=600 \
-    cargo test --quiet --no-fail-fast --lib --tests --no-default-features \
+    cargo test --lib --no-default-features \
     --target wasm32-unknown-unknown --target-dir "target/wasm/$variant"
 }
 

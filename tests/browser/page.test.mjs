@@ -153,10 +153,13 @@ function question(page) {
   return page.getByRole("textbox", { name: "Your question" });
 }
 
+/** A short answer may be over before one could see the stop button: the question's place in the talk is the sign. */
 async function ask(page, text) {
+  const articles = page.getByRole("article");
+  const before = await articles.count();
   await question(page).fill(text);
   await question(page).press("Enter");
-  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await until(async () => (await articles.count()) > before, "the question does not appear");
 }
 
 /** The text of the newest answer, without the line about its speed. */

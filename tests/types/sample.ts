@@ -19,6 +19,7 @@ import type {
   LoadOptions,
   LoadProgress,
   Logprobs,
+  PrefillProgress,
   RequestOptions,
   Score,
   StoredModel,
@@ -102,7 +103,8 @@ export async function chat(lm: PageLM): Promise<void> {
 export async function complete(lm: PageLM): Promise<void> {
   const request: CompletionRequest = { prompt: [1, 2, 3], max_tokens: 8, logprobs: 5, echo: true };
   const completions: Completions = lm.completions;
-  const requestOptions: RequestOptions = { signal };
+  const onProgress = ({ loaded, total }: PrefillProgress) => show(`prompt: ${loaded} of ${total}`);
+  const requestOptions: RequestOptions = { signal, onProgress };
 
   const whole: Completion = await completions.create({ ...request, stream: false }, requestOptions);
   const logprobs: Logprobs | null | undefined = whole.choices[0]?.logprobs;
