@@ -40,7 +40,7 @@ pub(crate) struct Linear<'a> {
 
 impl Linear<'_> {
     /// All products of one input in one region; each thread takes its share of the rows
-    /// of each matrix, then `after(tid, n, …)` its share of whatever follows row by row.
+    /// of each matrix.
     pub(crate) fn run<const N: usize>(
         &self,
         x: &Activations,
