@@ -5,9 +5,9 @@
 run_tests() {
   setup_rust
   test_style
+  fetch_demo_model
   test_host
   build
-  fetch_demo_model
   setup_chromium driver
   test_wasm simd
   test_wasm relaxed

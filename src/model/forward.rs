@@ -13,7 +13,7 @@ use crate::{Error, Result};
 use std::ops::Range;
 
 /// The most tokens in one chunk: more would not be faster, and their buffers are larger.
-pub(crate) const MAX_CHUNK: usize = 256;
+pub(crate) const MAX_CHUNK: usize = 128;
 /// The most tokens whose logits are computed together.
 pub(crate) const MAX_HEAD: usize = 16;
 

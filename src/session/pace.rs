@@ -41,9 +41,9 @@ mod tests {
     fn chunks_follow_the_speed_within_bounds() {
         let mut pace = Pace::default();
         assert_eq!(pace.chunk(1000), FIRST);
-        pace.learn(16, 16.0);
-        assert_eq!(pace.chunk(1000), 152);
-        assert_eq!(pace.chunk(170), 170);
+        pace.learn(16, 32.0);
+        assert_eq!(pace.chunk(1000), 80);
+        assert_eq!(pace.chunk(90), 90);
         pace.learn(16, 0.01);
         assert_eq!(pace.chunk(1000), MAX_CHUNK);
         pace.learn(16, 1e9);

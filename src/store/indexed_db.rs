@@ -5,7 +5,7 @@
 //! event loop turns without a request, and a Rust future may resume only in a later turn:
 //! the executor of the threads build waits with `Atomics.waitAsync`.
 
-use super::js::{is_named, unavailable};
+use super::js::{Js, is_named, unavailable};
 use super::quota;
 use super::schema::{DATABASE, DATABASE_VERSION, DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
 use super::storage::{Reply, Storage};
@@ -19,9 +19,6 @@ use web_sys::{
     IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
     IdbTransaction,
 };
-
-/// What JavaScript may throw.
-type Js<T> = std::result::Result<T, JsValue>;
 
 /// An open connection; closed when dropped.
 pub(super) struct IndexedDb {

@@ -1,8 +1,11 @@
 //! JavaScript's exceptions, as words and as our errors, and its memory.
 
 use crate::Error;
-use js_sys::Uint8Array;
+use js_sys::{Array, ArrayBuffer, Function, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
+
+/// What JavaScript may throw.
+pub(super) type Js<T> = std::result::Result<T, JsValue>;
 
 /// An exception's own words, or what it looks like.
 pub(super) fn words(exception: &JsValue) -> String {
@@ -22,12 +25,25 @@ pub(super) fn unavailable(exception: &JsValue) -> Error {
     Error::StorageUnavailable { what: words(exception) }
 }
 
-/// Frees an array's memory now, if it is all of its buffer. The garbage collector would let
-/// a good part of a model pile up first.
-pub(super) fn release(bytes: &Uint8Array) {
-    let buffer = bytes.buffer();
-    if bytes.byte_length() == buffer.byte_length() {
-        // Browsers without `transfer` (before 2024) are left to their garbage collector.
-        let _ = buffer.transfer_with_length(0);
+/// Frees a buffer's memory now. The garbage collector would let a good part of a model
+/// pile up first.
+pub(super) fn release(bytes: &ArrayBuffer) {
+    // Browsers without `transfer` (before 2024) are left to their garbage collector.
+    let _ = bytes.transfer_with_length(0);
+}
+
+/// Has the garbage collector take what a load has left behind: database requests keep a
+/// copy of their record until then, and a worker that waits for questions allocates nothing
+/// that would wake the collector. V8 counts a buffer's bytes, not its pages: these are
+/// never touched.
+pub(super) fn collect_garbage() {
+    const BYTES: u32 = 64 << 20;
+    let constructor = Reflect::get(&js_sys::global(), &"ArrayBuffer".into());
+    let Ok(constructor) = constructor.and_then(|c| c.dyn_into::<Function>()) else { return };
+    for _ in 0..6 {
+        // Where there is no room for it, the collector has just run.
+        let buffer = Reflect::construct(&constructor, &Array::of1(&BYTES.into()));
+        let Ok(buffer) = buffer.and_then(|b| b.dyn_into::<ArrayBuffer>()) else { return };
+        release(&buffer);
     }
 }

@@ -7,6 +7,7 @@
 //! cut connection or a closed tab leaves behind never counts as a model. Nothing here holds
 //! more than two records at a time.
 
+mod buffer;
 mod digest;
 mod fetch;
 mod indexed_db;

@@ -1,6 +1,7 @@
 //! Reads a stored model record by record, and checks each against its digest.
 
 use super::digest::sha256;
+use super::js;
 use super::schema::Manifest;
 use super::storage::Storage;
 use crate::{Error, Result};
@@ -17,11 +18,13 @@ pub(super) struct RecordReader {
     /// Index of the record that `ahead` will be.
     next: u32,
     ahead: Option<Promise>,
+    /// The record that the caller has.
+    current: Option<ArrayBuffer>,
 }
 
 impl RecordReader {
     pub(super) fn new(storage: Rc<dyn Storage>, manifest: Manifest) -> RecordReader {
-        RecordReader { storage, manifest: Rc::new(manifest), next: 0, ahead: None }
+        RecordReader { storage, manifest: Rc::new(manifest), next: 0, ahead: None, current: None }
     }
 
     /// Length of the model.
@@ -29,11 +32,12 @@ impl RecordReader {
         self.manifest.bytes
     }
 
-    /// The next record; `None` after the last.
+    /// The next record, the caller's until it asks for another; `None` after the last.
     ///
     /// # Errors
     /// [`Error::StorageCorrupt`] if it is missing or damaged.
     pub(super) async fn record(&mut self) -> Result<Option<Uint8Array>> {
+        self.release();
         let index = self.next;
         let Some(ahead) = self.ahead.take().or_else(|| self.read(index)) else { return Ok(None) };
         self.next += 1;
@@ -41,7 +45,14 @@ impl RecordReader {
             JsFuture::from(ahead).await.and_then(|record| record.dyn_into::<ArrayBuffer>());
         let Ok(record) = record else { return Err(Error::StorageCorrupt { record: index }) };
         self.ahead = self.read(self.next);
+        self.current = Some(record.clone());
         Ok(Some(Uint8Array::new(&record)))
+    }
+
+    fn release(&mut self) {
+        if let Some(record) = self.current.take() {
+            js::release(&record);
+        }
     }
 
     /// Takes the damaged model away, so that the next load fetches it anew. To fetch only
@@ -67,5 +78,11 @@ impl RecordReader {
             let good = sha256(&record).await.is_ok_and(|found| found == digest);
             Ok(if good { record.into() } else { JsValue::UNDEFINED })
         }))
+    }
+}
+
+impl Drop for RecordReader {
+    fn drop(&mut self) {
+        self.release();
     }
 }

@@ -1,8 +1,10 @@
 //! A model's bytes, from the network or from the store.
 
+use super::RECORD_BYTES;
+use super::buffer::RecordBuffer;
 use super::fetch::Download;
 use super::indexed_db::IndexedDb;
-use super::js::release;
+use super::js::collect_garbage;
 use super::quota;
 use super::reader::RecordReader;
 use super::schema::Manifest;
@@ -27,14 +29,12 @@ pub enum Origin {
 pub struct Source {
     signal: AbortSignal,
     loaded: u64,
-    /// What was handed out last.
-    piece: Option<Uint8Array>,
     input: Input,
 }
 
 enum Input {
     Cache(RecordReader),
-    Network { download: Download, writer: Option<RecordWriter> },
+    Network { download: Download, record: RecordBuffer, writer: Option<RecordWriter> },
 }
 
 impl Source {
@@ -47,13 +47,14 @@ impl Source {
     /// [`Error::Aborted`].
     pub async fn open(url: &str, cache: bool, signal: &AbortSignal) -> Result<Source> {
         let input = Source::find(url, cache, signal).await?;
-        Ok(Source { signal: signal.clone(), loaded: 0, piece: None, input })
+        Ok(Source { signal: signal.clone(), loaded: 0, input })
     }
 
     async fn find(url: &str, cache: bool, signal: &AbortSignal) -> Result<Input> {
         if !cache {
             let download = Download::start(url, signal).await?;
-            return Ok(Input::Network { download, writer: None });
+            let record = RecordBuffer::new(RECORD_BYTES);
+            return Ok(Input::Network { download, record, writer: None });
         }
         let storage: Rc<dyn Storage> = Rc::new(IndexedDb::open().await?);
         if let Some(manifest) = storage.manifest(url).await? {
@@ -66,8 +67,9 @@ impl Source {
             return Err(Error::StorageFull { needed, available });
         }
         let manifest = Manifest::new(url, download.etag().map(String::from));
+        let record = RecordBuffer::new(manifest.record_bytes);
         let writer = Some(RecordWriter::new(storage, manifest));
-        Ok(Input::Network { download, writer })
+        Ok(Input::Network { download, record, writer })
     }
 
     /// Where the bytes come from.
@@ -98,25 +100,24 @@ impl Source {
     /// [`Error::Network`], [`Error::StorageFull`], [`Error::StorageUnavailable`],
     /// [`Error::StorageCorrupt`], [`Error::Aborted`].
     pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
-        if let Some(piece) = self.piece.take() {
-            release(&piece);
-        }
         if self.signal.aborted() {
             return Err(Error::Aborted);
         }
         let piece = match &mut self.input {
             Input::Cache(reader) => reader.record().await?,
-            Input::Network { download, writer } => {
-                let chunk = download.chunk().await?;
-                if let (Some(chunk), Some(writer)) = (&chunk, writer) {
-                    let total = download.length();
-                    writer.push(chunk).await.map_err(|error| with_total(error, total))?;
+            Input::Network { download, record, writer } => {
+                if record.is_full() {
+                    record.clear();
                 }
-                chunk
+                let n = download.fill(record).await?;
+                if let (true, Some(writer)) = (record.is_full(), writer) {
+                    let written = writer.write(&record.contents()).await;
+                    written.map_err(|error| with_total(error, download.length()))?;
+                }
+                (n > 0).then(|| record.last(n))
             }
         };
         self.loaded += piece.as_ref().map_or(0, |piece| u64::from(piece.length()));
-        self.piece = piece.clone();
         Ok(piece)
     }
 
@@ -131,18 +132,23 @@ impl Source {
         }
     }
 
-    /// Makes what was downloaded a stored model. Returns whether it has become one now.
+    /// Makes what was downloaded a stored model, and frees what the load has taken. Returns
+    /// whether it has become one now.
     ///
     /// # Errors
     /// [`Error::StorageFull`], [`Error::StorageUnavailable`].
     pub async fn keep(mut self) -> Result<bool> {
         let total = self.total();
         let kept = match &mut self.input {
-            Input::Network { writer: Some(writer), .. } => writer.commit().await,
+            Input::Network { record, writer: Some(writer), .. } => writer.commit(record).await,
             _ => Ok(false),
         };
         match kept {
-            Ok(kept) => Ok(kept),
+            Ok(kept) => {
+                drop(self);
+                collect_garbage();
+                Ok(kept)
+            }
             Err(error) => {
                 self.discard(&error).await;
                 Err(with_total(error, total))
@@ -160,7 +166,7 @@ impl Source {
             Input::Cache(reader) if matches!(error, Error::StorageCorrupt { .. }) => {
                 reader.give_up().await
             }
-            Input::Network { download, writer: Some(writer) } => {
+            Input::Network { download, writer: Some(writer), .. } => {
                 drop(download);
                 writer.discard().await
             }

@@ -91,7 +91,7 @@ export function complaints(page) {
 
 /** node:test options that skip with a clear line where the real model is not built. */
 export function needsRealModel() {
-  return existsSync(REAL_MODEL_FILE) ? {} : { skip: `no ${REAL_MODEL} under www/ (run ./build.sh build)` };
+  return existsSync(REAL_MODEL_FILE) ? {} : { skip: `no ${REAL_MODEL} under www/ (run ./build.sh test)` };
 }
 
 function watch(page) {

@@ -18,7 +18,7 @@ const files = readdirSync(HERE)
 console.log(`Chromium: ${chromiumPath()}`);
 console.log(`Reference data: ${FIXTURES ?? "none (set PAGELM_FIXTURES): the tests that need it are skipped"}`);
 if (!existsSync(path.join(PROJECT, "www", REAL_MODEL))) {
-  console.log(`Real model: none at www/${REAL_MODEL}: the tests that need it are skipped (run ./build.sh build)`);
+  console.log(`Real model: none at www/${REAL_MODEL}: the tests that need it are skipped (run ./build.sh test)`);
 }
 
 if (files.length === 0) throw new Error(`No test file's name contains ${words.join(" or ")}.`);
