@@ -5,7 +5,7 @@
 
 use super::PANEL_ROWS;
 use super::float::tile;
-use super::level::put;
+use super::product::put;
 
 /// Rows of a matrix that do not follow each other without a gap.
 #[derive(Clone, Copy)]

@@ -4,7 +4,8 @@
 //! attention, whose keys and values have that shape too.
 
 use super::f32x4::{F16_SCALE, F32x4};
-use super::level::{Tile, put, put_tokens};
+use super::level::Tile;
+use super::product::{put, put_tokens};
 use super::stripe::Stripe;
 use super::{PANEL_ROWS, PANEL_TOKENS};
 

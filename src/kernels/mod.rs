@@ -13,6 +13,7 @@ mod attend;
 mod f32x4;
 mod float;
 mod level;
+mod product;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod row;
@@ -27,8 +28,9 @@ mod stripe;
 mod tests;
 
 pub(crate) use attend::{Rows, score_keys, weigh_values};
-pub(crate) use float::{gemm_float, gemv_float};
-pub(crate) use level::{Level, Q4_BLOCK, Q8_BLOCK, Quantised, gemm_q4, gemm_q8, gemv_q4, gemv_q8};
+pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
+pub(crate) use level::{Level, Q8_BLOCK, affine_scales, q4_block, q7_block};
+pub(crate) use product::{Q4, Q7, Q8, Quantised, Weights, gemm, gemv};
 pub(crate) use row::{add_scaled, rms_norm, rotate_pairs, scale, silu_mul, softmax_terms};
 pub(crate) use stripe::{Columns, Stripe};
 

@@ -1,76 +1,89 @@
 //! The plain twin of the integer kernels: the reference of the tests, and what
 //! the host tool runs. Activations are kept as they are, `[block][token]`:
-//! 32 i8, scale d (f32), s = d·Σq (f32).
+//! 32 i8, then as f32 the scale d, d·Σq of the block, and d·Σq of its second half.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q4_BLOCK, Q8_BLOCK, Tile, block_of, block_scale};
+use super::level::{Level, Q8_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block};
 use super::{BLOCK, PANEL_ROWS};
 use half::f16;
 
 /// No SIMD.
 pub(crate) struct Scalar;
 
-/// i8 values, scale and scaled sum of one block.
-const X: usize = BLOCK + 8;
+/// i8 values, scale and scaled sums of one block.
+const X: usize = BLOCK + 12;
 /// Columns of one group: what four neighbouring bytes hold.
 const GROUP: usize = 4;
 
 impl Level for Scalar {
-    const Q4_X: usize = X;
-    const Q8_X: usize = X;
-    const Q4_UNPACKED: usize = BLOCK * PANEL_ROWS + PANEL_ROWS * 4;
+    const AFFINE_X: usize = X;
+    const SYMMETRIC_X: usize = X;
+    const Q4_UNPACKED: usize = 1;
 
-    fn quantise_q4<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
+    fn quantise_affine<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
         for (i, out) in out.chunks_exact_mut(X).take(T * n_blocks).enumerate() {
-            let (q, d, s) = match block_of(x, stride, i % T, i / T) {
+            let (q, scales) = match block_of(x, stride, i % T, i / T) {
                 Some(block) => quantise_block(block),
-                None => ([0; BLOCK], 0.0, 0.0),
+                None => ([0; BLOCK], [0.0; 3]),
             };
             for (out, q) in out.iter_mut().zip(q) {
                 *out = q as u8;
             }
-            out[BLOCK..BLOCK + 4].copy_from_slice(&d.to_le_bytes());
-            out[BLOCK + 4..].copy_from_slice(&s.to_le_bytes());
+            for (out, value) in out[BLOCK..].as_chunks_mut().0.iter_mut().zip(scales) {
+                *out = value.to_le_bytes();
+            }
         }
     }
 
-    fn quantise_q8<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
-        Self::quantise_q4::<T>(x, stride, n_blocks, out);
+    fn quantise_symmetric<const T: usize>(
+        x: &[f32],
+        stride: usize,
+        n_blocks: usize,
+        out: &mut [u8],
+    ) {
+        Self::quantise_affine::<T>(x, stride, n_blocks, out);
     }
 
-    unsafe fn q4_tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+    unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
         // SAFETY: by the caller.
-        let (w, x) = unsafe { (bytes(panel, n_blocks * Q4_BLOCK), bytes(x, n_blocks * X)) };
+        let (w, x) = unsafe { (bytes(panel, n_blocks * q4_block(H)), bytes(x, n_blocks * X)) };
         let mut sum = [[0.0; PANEL_ROWS]];
-        let mut unpacked = [0; Self::Q4_UNPACKED];
-        for (w, x) in w.chunks_exact(Q4_BLOCK).zip(x.chunks_exact(X)) {
-            unpack_block(w, &mut unpacked);
-            q4_block(&unpacked, x, &mut sum);
+        let mut unpacked = [0; q7_block(2)];
+        for (w, x) in w.chunks_exact(q4_block(H)).zip(x.chunks_exact(X)) {
+            unpack_block(w, &mut unpacked[..q7_block(H)]);
+            affine_block::<1, H>(&unpacked, x, dots_q4, &mut sum);
         }
         tile(sum)
     }
 
-    unsafe fn q4_unpack(panel: *const u8, n_blocks: usize, out: *mut u8) {
+    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
         // SAFETY: by the caller.
         let (w, out) = unsafe {
-            let out = core::slice::from_raw_parts_mut(out, n_blocks * Self::Q4_UNPACKED);
-            (bytes(panel, n_blocks * Q4_BLOCK), out)
+            let out = core::slice::from_raw_parts_mut(out, n_blocks * q4_unpacked::<Self>(H));
+            (bytes(panel, n_blocks * q4_block(H)), out)
         };
-        let out = out.chunks_exact_mut(Self::Q4_UNPACKED);
-        for (w, out) in w.chunks_exact(Q4_BLOCK).zip(out) {
+        let out = out.chunks_exact_mut(q4_unpacked::<Self>(H));
+        for (w, out) in w.chunks_exact(q4_block(H)).zip(out) {
             unpack_block(w, out);
         }
     }
 
-    unsafe fn q4_tile4(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
-        // SAFETY: by the caller.
-        let (w, x) =
-            unsafe { (bytes(unpacked, n_blocks * Self::Q4_UNPACKED), bytes(x, n_blocks * 4 * X)) };
-        let mut sum = [[0.0; PANEL_ROWS]; 4];
-        for (w, x) in w.chunks_exact(Self::Q4_UNPACKED).zip(x.chunks_exact(4 * X)) {
-            q4_block(w, x, &mut sum);
-        }
-        tile(sum)
+    unsafe fn q4_tile4<const H: usize>(
+        unpacked: *const u8,
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<4> {
+        // SAFETY: by the caller; unpacked Q4 is what Q7 is.
+        unsafe { affine_tile::<4, H>(unpacked, x, n_blocks, dots_q4) }
+    }
+
+    unsafe fn q7_tile<const T: usize, const H: usize>(
+        panel: *const u8,
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<T> {
+        // SAFETY: by the caller; bytes in 0..=127 are what they are as i8.
+        unsafe { affine_tile::<T, H>(panel, x, n_blocks, dots_q8) }
     }
 
     unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
@@ -80,8 +93,8 @@ impl Level for Scalar {
         for (w, x) in w.chunks_exact(Q8_BLOCK).zip(x.chunks_exact(T * X)) {
             let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
             for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
-                let (d, _) = scale_and_sum(x);
-                for (r, dot) in dots_q8(q, x).into_iter().enumerate() {
+                let [d, _, _] = scales_of(x);
+                for (r, dot) in dots_q8(q, &x[..BLOCK]).into_iter().enumerate() {
                     sum[r] += dot as f32 * (f16_at(scales, r) * d);
                 }
             }
@@ -90,13 +103,13 @@ impl Level for Scalar {
     }
 }
 
-/// q (in -127..=127), d and d·Σq of one block.
-pub(crate) fn quantise_block(x: &[f32; BLOCK]) -> ([i8; BLOCK], f32, f32) {
+/// q (in -127..=127), and d, d·Σq and the second half's d·Σq of one block.
+pub(crate) fn quantise_block(x: &[f32; BLOCK]) -> ([i8; BLOCK], [f32; 3]) {
     let max = x.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let (d, inverse) = block_scale(max);
     let q = x.map(|v| F32x4::splat(v * inverse).round_ties_even().to_array()[0] as i8);
-    let sum: i32 = q.iter().map(|&q| q as i32).sum();
-    (q, d, d * sum as f32)
+    let sum = |q: &[i8]| d * q.iter().map(|&q| q as i32).sum::<i32>() as f32;
+    (q, [d, sum(&q), sum(&q[BLOCK / 2..])])
 }
 
 /// Nibbles to bytes in the order of Q8, then the scales as they are.
@@ -114,14 +127,52 @@ fn unpack_block(w: &[u8], out: &mut [u8]) {
     out_scales.copy_from_slice(scales);
 }
 
-/// One block of Q4: sum += d·(Σ q·x) + m·s.
-fn q4_block<const T: usize>(w: &[u8], x: &[u8], sum: &mut [[f32; PANEL_ROWS]; T]) {
+/// Integer dot products of 8 rows of weights with activations.
+type Dots = fn(&[u8], &[u8]) -> [i32; PANEL_ROWS];
+
+/// Product of one panel of bytes with a minimum.
+///
+/// # Safety
+/// As [`Level::q7_tile`].
+unsafe fn affine_tile<const T: usize, const H: usize>(
+    panel: *const u8,
+    x: *const u8,
+    n_blocks: usize,
+    dots: Dots,
+) -> Tile<T> {
+    // SAFETY: by the caller.
+    let (w, x) = unsafe { (bytes(panel, n_blocks * q7_block(H)), bytes(x, n_blocks * T * X)) };
+    let mut sum = [[0.0; PANEL_ROWS]; T];
+    for (w, x) in w.chunks_exact(q7_block(H)).zip(x.chunks_exact(T * X)) {
+        affine_block::<T, H>(w, x, dots, &mut sum);
+    }
+    tile(sum)
+}
+
+/// One block: sum += d·(Σ q·x) + m·s, part by part.
+#[inline(always)]
+fn affine_block<const T: usize, const H: usize>(
+    w: &[u8],
+    x: &[u8],
+    dots: Dots,
+    sum: &mut [[f32; PANEL_ROWS]; T],
+) {
     let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
     for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
-        let (d, s) = scale_and_sum(x);
-        for (r, dot) in dots_q4(q, x).into_iter().enumerate() {
-            sum[r] += dot as f32 * (f16_at(scales, r) * d);
-            sum[r] += f16_at(scales, PANEL_ROWS + r) * s;
+        let [d, s, s_second] = scales_of(x);
+        for part in 0..H {
+            let q = &q[part * q.len() / H..][..q.len() / H];
+            let x = &x[part * BLOCK / H..][..BLOCK / H];
+            let scales = &scales[part * 4 * PANEL_ROWS..];
+            let s = match (H, part) {
+                (1, _) => s,
+                (_, 0) => s - s_second,
+                _ => s_second,
+            };
+            for (r, dot) in dots(q, x).into_iter().enumerate() {
+                sum[r] += dot as f32 * (f16_at(scales, r) * d);
+                sum[r] += f16_at(scales, PANEL_ROWS + r) * s;
+            }
         }
     }
 }
@@ -129,7 +180,6 @@ fn q4_block<const T: usize>(w: &[u8], x: &[u8], sum: &mut [[f32; PANEL_ROWS]; T]
 /// Integer dot products of 8 rows of weights in 0..16 with one block of activations.
 ///
 /// Lane by lane in i16, which a block cannot overflow: 8 groups · 15 · 127 < 2^15.
-#[inline(always)]
 fn dots_q4(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
     let mut lanes = [0i16; PANEL_ROWS * GROUP];
     for (w, x) in groups(w, x) {
@@ -165,9 +215,9 @@ fn groups<'a>(
     })
 }
 
-fn scale_and_sum(x: &[u8]) -> (f32, f32) {
-    let at = |i: usize| f32::from_le_bytes([x[i], x[i + 1], x[i + 2], x[i + 3]]);
-    (at(BLOCK), at(BLOCK + 4))
+fn scales_of(x: &[u8]) -> [f32; 3] {
+    let x = x[BLOCK..].as_chunks().0;
+    core::array::from_fn(|i| f32::from_le_bytes(x[i]))
 }
 
 #[inline(always)]

@@ -3,10 +3,12 @@
 //! There is no 8-bit dot product at this level, so activations are kept as i16 and
 //! multiplied by `i32x4.dot_i16x8_s`. For Q4 the two bytes of a 16-bit lane hold the
 //! columns (0, 4 | 1, 5) of a group, so masking and shifting 16-bit lanes yields the
-//! pairs (0, 2), (4, 6), (1, 3), (5, 7): activations are stored in that order.
+//! pairs (0, 2), (4, 6), (1, 3), (5, 7): activations are stored in that order. The bytes
+//! of Q7 come apart the same way, (0, 2), (1, 3) from one group and (4, 6), (5, 7) from the
+//! next.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q4_BLOCK, Q8_BLOCK, Tile, block_of, block_scale};
+use super::level::{Level, Q8_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
@@ -23,33 +25,36 @@ pub(crate) const TILE_SCALE: f32 = 4096.0;
 
 /// Offset of the f16 scales in a block, per layout.
 pub(crate) const Q4_D: usize = BLOCK / 2 * PANEL_ROWS;
-pub(crate) const Q4_M: usize = Q4_D + 2 * PANEL_ROWS;
+pub(crate) const Q7_D: usize = BLOCK * PANEL_ROWS;
 pub(crate) const Q8_D: usize = BLOCK * PANEL_ROWS;
-
-/// Unpacked Q4: 32 columns of 8 rows as i16, then the f16 scales and minima as they are.
-const UNPACKED: usize = BLOCK * PANEL_ROWS * 2 + 4 * PANEL_ROWS;
+/// The same in Q4 unpacked to i16.
+const UNPACKED_D: usize = 2 * BLOCK * PANEL_ROWS;
 
 impl Level for Simd128 {
-    const Q4_X: usize = 2 * BLOCK + 8;
-    const Q8_X: usize = 2 * BLOCK + 4;
-    const Q4_UNPACKED: usize = UNPACKED;
+    const AFFINE_X: usize = 2 * BLOCK + Affine::BYTES;
+    const SYMMETRIC_X: usize = 2 * BLOCK + 4;
+    const Q4_UNPACKED: usize = 2;
 
-    fn quantise_q4<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
-        for (b, out) in out.chunks_exact_mut(T * Self::Q4_X).take(n_blocks).enumerate() {
+    fn quantise_affine<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
+        for (b, out) in out.chunks_exact_mut(T * Self::AFFINE_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
                 for (j, wide) in q.widened().into_iter().enumerate() {
                     let pairs = i16x8_shuffle::<0, 2, 4, 6, 1, 3, 5, 7>(wide, wide);
                     scatter4::<T>(pairs, &mut out[16 * T * j..], t);
                 }
-                put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
-                put_f32(out, 2 * BLOCK * T + 4 * (T + t), q.s * X_SCALE);
+                Affine::put::<T>(&q, &mut out[2 * BLOCK * T..], t);
             }
         }
     }
 
-    fn quantise_q8<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
-        for (b, out) in out.chunks_exact_mut(T * Self::Q8_X).take(n_blocks).enumerate() {
+    fn quantise_symmetric<const T: usize>(
+        x: &[f32],
+        stride: usize,
+        n_blocks: usize,
+        out: &mut [u8],
+    ) {
+        for (b, out) in out.chunks_exact_mut(T * Self::SYMMETRIC_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
                 for (j, wide) in q.widened().into_iter().enumerate() {
@@ -61,49 +66,52 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q4_tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+    unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
         let mask = i16x8_splat(15);
         let (mut w, mut x) = (panel, x);
-        let (mut f0, mut f1) = (F32x4::zero(), F32x4::zero());
-        let quarters = black_box(4); // hidden, so that LLVM does not unroll into spills
+        let mut sum = [F32x4::zero(); 2];
+        let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
-                let (mut a0, mut a1) = (i32x4_splat(0), i32x4_splat(0));
                 let (mut q, mut xq) = (w, x);
-                for _ in 0..quarters {
-                    let (w0, w1) = (load(q, 0), load(q, 16));
-                    let x0 = splat4(xq, 0);
-                    a0 = dot(x0, v128_and(w0, mask), a0);
-                    a1 = dot(x0, v128_and(w1, mask), a1);
-                    let x1 = splat4(xq, 4);
-                    a0 = dot(x1, v128_and(u16x8_shr(w0, 4), mask), a0);
-                    a1 = dot(x1, v128_and(u16x8_shr(w1, 4), mask), a1);
-                    let x2 = splat4(xq, 8);
-                    a0 = dot(x2, v128_and(u16x8_shr(w0, 8), mask), a0);
-                    a1 = dot(x2, v128_and(u16x8_shr(w1, 8), mask), a1);
-                    let x3 = splat4(xq, 12);
-                    a0 = dot(x3, u16x8_shr(w0, 12), a0);
-                    a1 = dot(x3, u16x8_shr(w1, 12), a1);
-                    q = q.add(32);
-                    xq = xq.add(16);
+                for part in 0..H {
+                    let (mut a0, mut a1) = (i32x4_splat(0), i32x4_splat(0));
+                    for _ in 0..rounds {
+                        let (w0, w1) = (load(q, 0), load(q, 16));
+                        let x0 = splat4(xq, 0);
+                        a0 = dot(x0, v128_and(w0, mask), a0);
+                        a1 = dot(x0, v128_and(w1, mask), a1);
+                        let x1 = splat4(xq, 4);
+                        a0 = dot(x1, v128_and(u16x8_shr(w0, 4), mask), a0);
+                        a1 = dot(x1, v128_and(u16x8_shr(w1, 4), mask), a1);
+                        let x2 = splat4(xq, 8);
+                        a0 = dot(x2, v128_and(u16x8_shr(w0, 8), mask), a0);
+                        a1 = dot(x2, v128_and(u16x8_shr(w1, 8), mask), a1);
+                        let x3 = splat4(xq, 12);
+                        a0 = dot(x3, u16x8_shr(w0, 12), a0);
+                        a1 = dot(x3, u16x8_shr(w1, 12), a1);
+                        q = q.add(32);
+                        xq = xq.add(16);
+                    }
+                    let scales = Affine::of::<1, H>(w.add(Q4_D), x.add(2 * BLOCK), 0, part);
+                    sum = scales.add([a0, a1], sum);
                 }
-                let scales = w.add(Q4_D);
-                [f0, f1] = scale_q4([a0, a1], scales, x.add(2 * BLOCK), 4, [f0, f1]);
-                w = w.add(Q4_BLOCK);
-                x = x.add(Self::Q4_X);
+                w = w.add(q4_block(H));
+                x = x.add(Self::AFFINE_X);
             }
         }
-        finish([[f0, f1]])
+        finish([sum])
     }
 
     #[inline(always)]
-    unsafe fn q4_unpack(panel: *const u8, n_blocks: usize, out: *mut u8) {
+    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
         let mask = i16x8_splat(15);
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
-                let (w, out) = (panel.add(b * Q4_BLOCK), out.add(b * UNPACKED));
+                let w = panel.add(b * q4_block(H));
+                let out = out.add(b * q4_unpacked::<Self>(H));
                 for i in 0..8 {
                     // Group i/2, half i%2: four column pairs, 32 bytes apart.
                     let (v, out) = (load(w, 16 * i), out.add(128 * (i / 2) + 16 * (i % 2)));
@@ -112,37 +120,89 @@ impl Level for Simd128 {
                     store(out, 64, v128_and(u16x8_shr(v, 8), mask));
                     store(out, 96, u16x8_shr(v, 12));
                 }
-                store(out, UNPACKED - 32, load(w, Q4_D));
-                store(out, UNPACKED - 16, load(w, Q4_M));
+                for i in 0..2 * H {
+                    store(out, UNPACKED_D + 16 * i, load(w, Q4_D + 16 * i));
+                }
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn q4_tile4(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+    unsafe fn q4_tile4<const H: usize>(
+        unpacked: *const u8,
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<4> {
         let (mut w, mut x) = (unpacked, x);
         let mut sum = [[F32x4::zero(); 2]; 4];
-        let pairs = black_box(BLOCK / 2);
+        let pairs = black_box(BLOCK / 2 / H);
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
-                let mut acc = [[i32x4_splat(0); 2]; 4];
                 let (mut q, mut xq) = (w, x);
-                for _ in 0..pairs {
-                    let (w0, w1) = (load(q, 0), load(q, 16));
-                    for (t, acc) in acc.iter_mut().enumerate() {
-                        let x = splat4(xq, 4 * t);
-                        *acc = [dot(x, w0, acc[0]), dot(x, w1, acc[1])];
+                for part in 0..H {
+                    let mut acc = [[i32x4_splat(0); 2]; 4];
+                    for _ in 0..pairs {
+                        let (w0, w1) = (load(q, 0), load(q, 16));
+                        for (t, acc) in acc.iter_mut().enumerate() {
+                            let x = splat4(xq, 4 * t);
+                            *acc = [dot(x, w0, acc[0]), dot(x, w1, acc[1])];
+                        }
+                        q = q.add(32);
+                        xq = xq.add(16);
                     }
-                    q = q.add(32);
-                    xq = xq.add(16);
+                    for t in 0..4 {
+                        let x = x.add(8 * BLOCK);
+                        let scales = Affine::of::<4, H>(w.add(UNPACKED_D), x, t, part);
+                        sum[t] = scales.add(acc[t], sum[t]);
+                    }
                 }
-                for t in 0..4 {
-                    let scales = w.add(UNPACKED - 32);
-                    sum[t] = scale_q4(acc[t], scales, x.add(8 * BLOCK + 4 * t), 16, sum[t]);
+                w = w.add(q4_unpacked::<Self>(H));
+                x = x.add(4 * Self::AFFINE_X);
+            }
+        }
+        finish(sum)
+    }
+
+    #[inline(always)]
+    unsafe fn q7_tile<const T: usize, const H: usize>(
+        panel: *const u8,
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<T> {
+        let mask = i16x8_splat(0xff);
+        let (mut w, mut x) = (panel, x);
+        let mut sum = [[F32x4::zero(); 2]; T];
+        let rounds = black_box(4 / H);
+        for _ in 0..n_blocks {
+            // SAFETY: the caller gives n_blocks blocks of each.
+            unsafe {
+                let (mut q, mut xq) = (w, x);
+                for part in 0..H {
+                    let mut acc = [[i32x4_splat(0); 2]; T];
+                    for _ in 0..rounds {
+                        for group in 0..2 {
+                            let (w0, w1) = (load(q, 32 * group), load(q, 32 * group + 16));
+                            let (even0, even1) = (v128_and(w0, mask), v128_and(w1, mask));
+                            let (odd0, odd1) = (u16x8_shr(w0, 8), u16x8_shr(w1, 8));
+                            for (t, acc) in acc.iter_mut().enumerate() {
+                                let even = splat4(xq, 4 * (T * group + t));
+                                let odd = splat4(xq, 4 * (T * (2 + group) + t));
+                                acc[0] = dot(odd, odd0, dot(even, even0, acc[0]));
+                                acc[1] = dot(odd, odd1, dot(even, even1, acc[1]));
+                            }
+                        }
+                        q = q.add(64);
+                        xq = xq.add(16 * T);
+                    }
+                    for t in 0..T {
+                        let x = x.add(2 * BLOCK * T);
+                        let scales = Affine::of::<T, H>(w.add(Q7_D), x, t, part);
+                        sum[t] = scales.add(acc[t], sum[t]);
+                    }
                 }
-                w = w.add(UNPACKED);
-                x = x.add(4 * Self::Q4_X);
+                w = w.add(q7_block(H));
+                x = x.add(T * Self::AFFINE_X);
             }
         }
         finish(sum)
@@ -180,34 +240,64 @@ impl Level for Simd128 {
                     }
                 }
                 w = w.add(Q8_BLOCK);
-                x = x.add(T * Self::Q8_X);
+                x = x.add(T * Self::SYMMETRIC_X);
             }
         }
         finish(sum)
     }
 }
 
-/// f += a·d·dx + m·s for 8 rows; `scales` points at the f16 d and m, `x` at dx, with s
-/// `gap` bytes behind it.
-///
-/// # Safety
-/// `scales` must be valid for 32 bytes, `x` for `gap + 4`.
-#[inline(always)]
-pub(crate) unsafe fn scale_q4(
-    a: [v128; 2],
-    scales: *const u8,
-    x: *const u8,
-    gap: usize,
-    f: [F32x4; 2],
-) -> [F32x4; 2] {
-    // SAFETY: by the caller.
-    unsafe {
-        let (dx, s) = (F32x4::load_splat(x.cast()), F32x4::load_splat(x.add(gap).cast()));
-        let row4 = |i: usize| F32x4::from_f16_scaled(scales.add(i).cast());
-        [
-            row4(16).mul_add(s, to_f32(a[0]).mul_add(row4(0).mul(dx), f[0])),
-            row4(24).mul_add(s, to_f32(a[1]).mul_add(row4(8).mul(dx), f[1])),
-        ]
+/// What an affine product of 8 rows with one token needs beside integers: Σ w·x = d·dx·Σq·qx
+/// + m·s, s being the sum of the activations.
+pub(crate) struct Affine {
+    d: [F32x4; 2],
+    m: [F32x4; 2],
+    s: F32x4,
+}
+
+impl Affine {
+    /// What it takes of a block of activations: dx, s of the block, s of its second half.
+    pub(crate) const BYTES: usize = 12;
+
+    /// Writes a token's part behind a block of `T` tokens.
+    #[inline(always)]
+    pub(crate) fn put<const T: usize>(q: &QuantisedBlock, out: &mut [u8], t: usize) {
+        for (i, value) in [q.d, q.s, q.s_second].into_iter().enumerate() {
+            put_f32(out, 4 * (i * T + t), value * X_SCALE);
+        }
+    }
+
+    /// Reads those of one of `H` parts of a block: `scales` are those of the weights, `x`
+    /// what [`Affine::put`] wrote.
+    ///
+    /// # Safety
+    /// `scales` must be valid for `32 · H` bytes, `x` for `T · BYTES`.
+    #[inline(always)]
+    pub(crate) unsafe fn of<const T: usize, const H: usize>(
+        scales: *const u8,
+        x: *const u8,
+        t: usize,
+        part: usize,
+    ) -> Affine {
+        // SAFETY: by the caller.
+        unsafe {
+            let row4 = |i: usize| F32x4::from_f16_scaled(scales.add(32 * part + i).cast());
+            let x = |i: usize| F32x4::load_splat(x.add(4 * (i * T + t)).cast());
+            let s = match (H, part) {
+                (1, _) => x(1),
+                (_, 0) => x(1).sub(x(2)),
+                _ => x(2),
+            };
+            let dx = x(0);
+            Affine { d: [row4(0).mul(dx), row4(8).mul(dx)], m: [row4(16), row4(24)], s }
+        }
+    }
+
+    /// sum + a·d·dx + m·s.
+    #[inline(always)]
+    pub(crate) fn add(&self, a: [v128; 2], sum: [F32x4; 2]) -> [F32x4; 2] {
+        let row4 = |i: usize| self.m[i].mul_add(self.s, to_f32(a[i]).mul_add(self.d[i], sum[i]));
+        [row4(0), row4(1)]
     }
 }
 
@@ -225,6 +315,8 @@ pub(crate) struct QuantisedBlock {
     pub(crate) d: f32,
     /// d·Σq.
     pub(crate) s: f32,
+    /// The same of the second half.
+    pub(crate) s_second: f32,
 }
 
 impl QuantisedBlock {
@@ -244,7 +336,7 @@ impl QuantisedBlock {
 #[inline(always)]
 pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let Some(x) = x else {
-        return QuantisedBlock { q: [i32x4_splat(0); 2], d: 0.0, s: 0.0 };
+        return QuantisedBlock { q: [i32x4_splat(0); 2], d: 0.0, s: 0.0, s_second: 0.0 };
     };
     let mut v = [F32x4::zero(); 8];
     let mut max = F32x4::zero();
@@ -255,13 +347,21 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let (d, inverse) = block_scale(max.max_lane());
     let inverse = F32x4::splat(inverse);
     let q = v.map(|v| i32x4_trunc_sat_f32x4(v.mul(inverse).round_ties_even().v128()));
-    let total = q.into_iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, b));
-    let total = i32x4_add(total, i32x4_shuffle::<2, 3, 0, 1>(total, total));
-    let total = i32x4_extract_lane::<0>(total) + i32x4_extract_lane::<1>(total);
+    let total = |q: &[v128]| {
+        let sum = q.iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, *b));
+        let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
+        i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum)
+    };
+    let (first, second) = (total(&q[..4]), total(&q[4..]));
     let narrow = |q: &[v128]| {
         i8x16_narrow_i16x8(i16x8_narrow_i32x4(q[0], q[1]), i16x8_narrow_i32x4(q[2], q[3]))
     };
-    QuantisedBlock { q: [narrow(&q[..4]), narrow(&q[4..])], d, s: d * total as f32 }
+    QuantisedBlock {
+        q: [narrow(&q[..4]), narrow(&q[4..])],
+        d,
+        s: d * (first + second) as f32,
+        s_second: d * second as f32,
+    }
 }
 
 /// Writes the four 32-bit lanes at `[lane][token]`.

@@ -4,13 +4,14 @@
 
 use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
-use super::level::{Level, Quantised, gemm_q4, gemm_q8, gemv_q4, gemv_q8};
+use super::level::Level;
+use super::product::{Q4, Q7, Q8, Quantised, Weights, gemm, gemv};
 use super::row::{rms_norm, rotate_pairs, silu_mul, softmax_terms};
 use super::scalar::Scalar;
 use super::stripe::{Columns, Stripe};
 use super::{BLOCK, PANEL_ROWS, PANEL_TOKENS};
 use crate::gguf::GgmlType;
-use crate::quant::Packed;
+use crate::quant::{Layout, Packed};
 use half::f16;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -62,82 +63,106 @@ fn activations(kind: Input, len: usize, rng: &mut StdRng) -> Vec<f32> {
         .collect()
 }
 
-/// Random GGML blocks with finite scales; `extreme` weights are all at their bounds.
-fn blocks(dtype: GgmlType, n: usize, extreme: bool, rng: &mut StdRng) -> Vec<u8> {
-    let mut out = Vec::new();
-    for _ in 0..n {
-        let scale = |rng: &mut StdRng| f16::from_f32(rng.random_range(-0.1..0.1)).to_le_bytes();
-        out.extend(scale(rng));
-        if dtype == GgmlType::Q4_1 {
-            out.extend(scale(rng));
-        }
-        let bytes = if dtype == GgmlType::Q8_0 { BLOCK } else { BLOCK / 2 };
-        let bounds = if dtype == GgmlType::Q8_0 { [0x80, 0x7f] } else { [0x00, 0xff] };
-        out.extend((0..bytes).map(|_| match extreme {
-            true => bounds[rng.random_range(0..2)],
-            false => rng.random::<u8>(),
-        }));
-    }
-    out
+/// A GGML type whose blocks are made at random.
+struct Format {
+    dtype: GgmlType,
+    /// Columns of a block.
+    len: usize,
+    bytes: usize,
+    /// Where its f16 scales are in a block.
+    scales: &'static [usize],
+    /// The bytes that its weights' bounds have.
+    bounds: [u8; 2],
 }
 
+const fn format(dtype: GgmlType, len: usize, bytes: usize, scales: &'static [usize]) -> Format {
+    Format { dtype, len, bytes, scales, bounds: [0x00, 0xff] }
+}
+
+/// One for each integer layout, and more where they differ in their minima.
+const FORMATS: [Format; 7] = [
+    format(GgmlType::Q4_0, 32, 18, &[0]),
+    format(GgmlType::Q4_1, 32, 20, &[0, 2]),
+    format(GgmlType::Q4_K, 256, 144, &[0, 2]),
+    format(GgmlType::Q3_K, 256, 110, &[108]),
+    format(GgmlType::Q5_1, 32, 24, &[0, 2]),
+    format(GgmlType::Q6_K, 256, 210, &[208]),
+    Format { bounds: [0x80, 0x7f], ..format(GgmlType::Q8_0, 32, 34, &[0]) },
+];
+
+/// A matrix of random GGML blocks with finite scales; `extreme` weights are at their bounds.
 fn packed(
-    dtype: GgmlType,
+    format: &Format,
     rows: usize,
     n_blocks: usize,
     extreme: bool,
     rng: &mut StdRng,
 ) -> Packed {
-    let layout = crate::quant::layout_of(dtype).unwrap();
-    let mut matrix = Packed::zeroed(layout, rows, n_blocks * BLOCK).unwrap();
-    let bytes = blocks(dtype, rows * n_blocks, extreme, rng);
-    let panel = bytes.len() / rows * PANEL_ROWS;
-    for (p, rows) in bytes.chunks(panel).enumerate() {
+    let &Format { dtype, len, bytes, scales, bounds } = format;
+    let n_cols = (n_blocks * BLOCK).next_multiple_of(len);
+    let mut matrix = Packed::zeroed(crate::quant::layout_of(dtype).unwrap(), rows, n_cols).unwrap();
+    let row_bytes = n_cols / len * bytes;
+    let mut all: Vec<u8> = (0..rows * row_bytes)
+        .map(|_| if extreme { bounds[rng.random_range(0..2)] } else { rng.random::<u8>() })
+        .collect();
+    for block in all.chunks_mut(bytes) {
+        for &at in scales {
+            let scale = f16::from_f32(rng.random_range(-0.1..0.1));
+            block[at..at + 2].copy_from_slice(&scale.to_le_bytes());
+        }
+    }
+    for (p, rows) in all.chunks(row_bytes * PANEL_ROWS).enumerate() {
         matrix.pack_panel(dtype, p, rows).unwrap();
     }
     matrix
 }
 
 /// `[n_tokens, panels · 8]`, added to `start`.
-fn run<L: Level>(w: &Packed, q8: bool, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32> {
+fn run<L: Level>(w: &Packed, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32> {
+    match w.layout() {
+        Layout::Q4 => multiply::<L, Q4<1>>(w, x, n_tokens, start),
+        Layout::Q4Halves => multiply::<L, Q4<2>>(w, x, n_tokens, start),
+        Layout::Q7 => multiply::<L, Q7<1>>(w, x, n_tokens, start),
+        Layout::Q7Halves => multiply::<L, Q7<2>>(w, x, n_tokens, start),
+        Layout::Q8 => multiply::<L, Q8>(w, x, n_tokens, start),
+        Layout::F16 | Layout::F32 => unreachable!("a float layout"),
+    }
+}
+
+fn multiply<L: Level, W: Weights<L>>(
+    w: &Packed,
+    x: &[f32],
+    n_tokens: usize,
+    start: f32,
+) -> Vec<f32> {
     let (width, n_blocks) = (w.n_cols(), w.n_cols() / BLOCK);
+    let quantise = |x: &[f32], out: &mut [u8]| match (w.layout(), n_tokens) {
+        (Layout::Q8, 1) => L::quantise_symmetric::<1>(x, width, n_blocks, out),
+        (Layout::Q8, _) => L::quantise_symmetric::<PANEL_TOKENS>(x, width, n_blocks, out),
+        (_, 1) => L::quantise_affine::<1>(x, width, n_blocks, out),
+        _ => L::quantise_affine::<PANEL_TOKENS>(x, width, n_blocks, out),
+    };
     let stride = w.n_panels() * PANEL_ROWS;
-    let bytes = n_blocks * if q8 { L::Q8_X } else { L::Q4_X };
-    let panels = w.panels(0..w.n_panels());
     let mut y = vec![start; n_tokens * stride];
     let add = start != 0.0;
     if n_tokens == 1 {
-        let mut quantised = vec![0; bytes];
-        match q8 {
-            true => L::quantise_q8::<1>(x, width, n_blocks, &mut quantised),
-            false => L::quantise_q4::<1>(x, width, n_blocks, &mut quantised),
-        }
-        let x = Quantised { bytes: &quantised, n_blocks };
-        match q8 {
-            true => gemv_q8::<L>(panels, x, &mut y, add),
-            false => gemv_q4::<L>(panels, x, &mut y, add),
-        }
+        let mut bytes = vec![0; n_blocks * W::X];
+        quantise(x, &mut bytes);
+        let x = Quantised { bytes: &bytes, n_blocks };
+        gemv::<L, W>(w.panels(0..w.n_panels()), x, &mut y, add);
     } else {
-        let mut quantised = vec![0; n_tokens.div_ceil(PANEL_TOKENS) * PANEL_TOKENS * bytes];
-        let rows = x.chunks(PANEL_TOKENS * width);
-        for (x, out) in rows.zip(quantised.chunks_mut(PANEL_TOKENS * bytes)) {
-            match q8 {
-                true => L::quantise_q8::<PANEL_TOKENS>(x, width, n_blocks, out),
-                false => L::quantise_q4::<PANEL_TOKENS>(x, width, n_blocks, out),
-            }
+        let panel = PANEL_TOKENS * n_blocks * W::X;
+        let mut bytes = vec![0; n_tokens.div_ceil(PANEL_TOKENS) * panel];
+        for (x, out) in x.chunks(PANEL_TOKENS * width).zip(bytes.chunks_mut(panel)) {
+            quantise(x, out);
         }
-        let x = Quantised { bytes: &quantised, n_blocks };
+        let x = Quantised { bytes: &bytes, n_blocks };
         // Two stripes, as two threads would have them.
-        let cut = w.n_panels() / 2 * PANEL_ROWS;
-        let columns = Columns::new(&mut y, stride, [0..cut, cut..stride]);
-        for (i, range) in
-            [0..cut / PANEL_ROWS, cut / PANEL_ROWS..w.n_panels()].into_iter().enumerate()
-        {
-            let mut scratch = vec![0; n_blocks * L::Q4_UNPACKED];
-            match q8 {
-                true => gemm_q8::<L>(w.panels(range), x, &mut columns.take(i), add),
-                false => gemm_q4::<L>(w.panels(range), x, &mut columns.take(i), &mut scratch, add),
-            }
+        let cut = w.n_panels() / 2;
+        let columns = Columns::new(&mut y, stride, [0..cut * PANEL_ROWS, cut * PANEL_ROWS..stride]);
+        for (i, range) in [0..cut, cut..w.n_panels()].into_iter().enumerate() {
+            let mut scratch = vec![0; n_blocks * W::SCRATCH];
+            gemm::<L, W>(w.panels(range), x, &mut columns.take(i), &mut scratch, add);
         }
     }
     y
@@ -148,18 +173,20 @@ fn magnitude(w: &[f32], x: &[f32]) -> f64 {
     w.iter().zip(x).map(|(w, x)| (*w as f64 * *x as f64).abs()).sum::<f64>().max(1e-30)
 }
 
-fn sweep(mut check: impl FnMut(&Packed, bool, &[f32], usize, &str)) {
+fn sweep(mut check: impl FnMut(&Packed, &[f32], usize, &str)) {
     let mut rng = StdRng::seed_from_u64(7);
-    for dtype in [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q8_0] {
+    for format in &FORMATS {
         for (rows, n_blocks) in SHAPES {
             for input in INPUTS {
                 let extreme = matches!(input, Input::Extremes);
-                let w = packed(dtype, rows, n_blocks, extreme, &mut rng);
+                let w = packed(format, rows, n_blocks, extreme, &mut rng);
                 for n_tokens in TOKENS {
-                    let x = activations(input, n_tokens * n_blocks * BLOCK, &mut rng);
-                    let what =
-                        format!("{dtype:?} {rows}×{n_blocks} blocks, {n_tokens} × {input:?}");
-                    check(&w, dtype == GgmlType::Q8_0, &x, n_tokens, &what);
+                    let x = activations(input, n_tokens * w.n_cols(), &mut rng);
+                    let what = format!(
+                        "{:?} {rows}×{n_blocks} blocks, {n_tokens} × {input:?}",
+                        format.dtype
+                    );
+                    check(&w, &x, n_tokens, &what);
                 }
             }
         }
@@ -167,10 +194,10 @@ fn sweep(mut check: impl FnMut(&Packed, bool, &[f32], usize, &str)) {
 }
 
 fn equals_scalar<L: Level>() {
-    sweep(|w, q8, x, n_tokens, what| {
+    sweep(|w, x, n_tokens, what| {
         for start in [0.0, 1.5] {
-            let found = run::<L>(w, q8, x, n_tokens, start);
-            let twin = run::<Scalar>(w, q8, x, n_tokens, start);
+            let found = run::<L>(w, x, n_tokens, start);
+            let twin = run::<Scalar>(w, x, n_tokens, start);
             let stride = w.n_panels() * PANEL_ROWS;
             let mut row = vec![0.0; w.n_cols()];
             for r in 0..w.n_rows() {
@@ -188,8 +215,8 @@ fn equals_scalar<L: Level>() {
 
 #[test]
 fn scalar_is_close_to_f64() {
-    sweep(|w, q8, x, n_tokens, what| {
-        let found = run::<Scalar>(w, q8, x, n_tokens, 0.0);
+    sweep(|w, x, n_tokens, what| {
+        let found = run::<Scalar>(w, x, n_tokens, 0.0);
         let stride = w.n_panels() * PANEL_ROWS;
         let mut row = vec![0.0; w.n_cols()];
         for r in 0..w.n_rows() {

@@ -10,17 +10,24 @@ use std::sync::{Mutex, PoisonError};
 /// In which quantised forms the matrices behind an input read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forms {
-    q4: bool,
-    q8: bool,
+    affine: bool,
+    symmetric: bool,
 }
 
 impl Forms {
     /// The forms that these layouts read. F16 and F32 read the f32 rows.
     pub(crate) fn of(layouts: impl IntoIterator<Item = Layout>) -> Forms {
-        layouts.into_iter().fold(Forms::default(), |forms, layout| Forms {
-            q4: forms.q4 || layout == Layout::Q4,
-            q8: forms.q8 || layout == Layout::Q8,
-        })
+        let mut forms = Forms::default();
+        for layout in layouts {
+            match layout {
+                Layout::Q4 | Layout::Q4Halves | Layout::Q7 | Layout::Q7Halves => {
+                    forms.affine = true;
+                }
+                Layout::Q8 => forms.symmetric = true,
+                Layout::F16 | Layout::F32 => {}
+            }
+        }
+        forms
     }
 }
 
@@ -31,8 +38,8 @@ pub(crate) struct Activations {
     n_tokens: usize,
     width: usize,
     rows: Vec<f32>,
-    q4: Vec<u8>,
-    q8: Vec<u8>,
+    affine: Vec<u8>,
+    symmetric: Vec<u8>,
 }
 
 impl Activations {
@@ -44,8 +51,8 @@ impl Activations {
             n_tokens: 0,
             width: 0,
             rows: zeros(tokens * max_width)?,
-            q4: vec![0; blocks * Best::Q4_X],
-            q8: vec![0; blocks * Best::Q8_X],
+            affine: vec![0; blocks * Best::AFFINE_X],
+            symmetric: vec![0; blocks * Best::SYMMETRIC_X],
         })
     }
 
@@ -66,21 +73,21 @@ impl Activations {
         let rows = &mut self.rows[..n_tokens * width];
         if n_tokens == 1 {
             fill(0, 0, rows);
-            quantise::<1>(rows, width, forms, &mut self.q4, &mut self.q8);
+            quantise::<1>(rows, width, forms, &mut self.affine, &mut self.symmetric);
             return Ok(());
         }
         let panels = rows
             .chunks_mut(PANEL_TOKENS * width)
-            .zip(self.q4.chunks_mut((PANEL_TOKENS * n_blocks * Best::Q4_X).max(1)))
-            .zip(self.q8.chunks_mut((PANEL_TOKENS * n_blocks * Best::Q8_X).max(1)))
+            .zip(self.affine.chunks_mut((PANEL_TOKENS * n_blocks * Best::AFFINE_X).max(1)))
+            .zip(self.symmetric.chunks_mut((PANEL_TOKENS * n_blocks * Best::SYMMETRIC_X).max(1)))
             .enumerate();
         let queue = Mutex::new(panels);
         team.run(|tid| {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((panel, ((rows, q4), q8))) = next else { break };
+                let Some((panel, ((rows, affine), symmetric))) = next else { break };
                 fill(tid, panel * PANEL_TOKENS, rows);
-                quantise::<PANEL_TOKENS>(rows, width, forms, q4, q8);
+                quantise::<PANEL_TOKENS>(rows, width, forms, affine, symmetric);
             }
         })
     }
@@ -100,14 +107,14 @@ impl Activations {
         &self.rows[..self.n_tokens * self.width]
     }
 
-    /// As Q4 weights read them.
-    pub(crate) fn q4(&self) -> Quantised<'_> {
-        Quantised { bytes: &self.q4, n_blocks: self.width / BLOCK }
+    /// As weights with a minimum read them.
+    pub(crate) fn affine(&self) -> Quantised<'_> {
+        Quantised { bytes: &self.affine, n_blocks: self.width / BLOCK }
     }
 
-    /// As Q8 weights read them.
-    pub(crate) fn q8(&self) -> Quantised<'_> {
-        Quantised { bytes: &self.q8, n_blocks: self.width / BLOCK }
+    /// As weights without a minimum read them.
+    pub(crate) fn symmetric(&self) -> Quantised<'_> {
+        Quantised { bytes: &self.symmetric, n_blocks: self.width / BLOCK }
     }
 }
 
@@ -115,13 +122,13 @@ fn quantise<const T: usize>(
     rows: &[f32],
     width: usize,
     forms: Forms,
-    q4: &mut [u8],
-    q8: &mut [u8],
+    affine: &mut [u8],
+    symmetric: &mut [u8],
 ) {
-    if forms.q4 {
-        Best::quantise_q4::<T>(rows, width, width / BLOCK, q4);
+    if forms.affine {
+        Best::quantise_affine::<T>(rows, width, width / BLOCK, affine);
     }
-    if forms.q8 {
-        Best::quantise_q8::<T>(rows, width, width / BLOCK, q8);
+    if forms.symmetric {
+        Best::quantise_symmetric::<T>(rows, width, width / BLOCK, symmetric);
     }
 }

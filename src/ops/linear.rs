@@ -3,8 +3,8 @@
 use super::activations::Activations;
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Columns, Level, PANEL_ROWS, Stripe, gemm_float, gemm_q4, gemm_q8, gemv_float,
-    gemv_q4, gemv_q8,
+    BLOCK, Best, Columns, FloatWeight, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Weights, gemm,
+    gemm_float, gemv, gemv_float,
 };
 use crate::quant::{Layout, Packed};
 use crate::team::{MAX_THREADS, PerThread, Team, share};
@@ -25,7 +25,7 @@ pub(crate) struct Scratch(PerThread<Vec<u8>>);
 impl Scratch {
     /// For inputs of up to `max_width` values.
     pub(crate) fn new(n_threads: usize, max_width: usize) -> Scratch {
-        let bytes = max_width.div_ceil(BLOCK) * Best::Q4_UNPACKED;
+        let bytes = max_width.div_ceil(BLOCK) * <Q4<2> as Weights<Best>>::SCRATCH;
         Scratch(PerThread::new(n_threads, || vec![0; bytes]))
     }
 }
@@ -69,22 +69,39 @@ fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add
     debug_assert_eq!(w.n_cols(), x.width());
     let rows = y.columns();
     let panels = w.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS);
-    let halves = || bytemuck::cast_slice::<u8, u16>(panels);
-    let floats = || bytemuck::cast_slice::<u8, f32>(panels);
-    if x.n_tokens() == 1 {
-        let y = y.row_mut(0);
-        match w.layout() {
-            Layout::Q4 => gemv_q4::<Best>(panels, x.q4(), y, add),
-            Layout::Q8 => gemv_q8::<Best>(panels, x.q8(), y, add),
-            Layout::F16 => gemv_float(halves(), x.rows(), y, add),
-            Layout::F32 => gemv_float(floats(), x.rows(), y, add),
-        }
-    } else {
-        match w.layout() {
-            Layout::Q4 => gemm_q4::<Best>(panels, x.q4(), y, scratch, add),
-            Layout::Q8 => gemm_q8::<Best>(panels, x.q8(), y, add),
-            Layout::F16 => gemm_float(halves(), x.rows(), x.width(), y, add),
-            Layout::F32 => gemm_float(floats(), x.rows(), x.width(), y, add),
-        }
+    match w.layout() {
+        Layout::Q4 => integer::<Q4<1>>(panels, x.affine(), y, scratch, add),
+        Layout::Q4Halves => integer::<Q4<2>>(panels, x.affine(), y, scratch, add),
+        Layout::Q7 => integer::<Q7<1>>(panels, x.affine(), y, scratch, add),
+        Layout::Q7Halves => integer::<Q7<2>>(panels, x.affine(), y, scratch, add),
+        Layout::Q8 => integer::<Q8>(panels, x.symmetric(), y, scratch, add),
+        Layout::F16 => float::<u16>(panels, x, y, add),
+        Layout::F32 => float::<f32>(panels, x, y, add),
+    }
+}
+
+fn integer<W: Weights<Best>>(
+    panels: &[u8],
+    x: Quantised,
+    y: &mut Stripe,
+    scratch: &mut [u8],
+    add: bool,
+) {
+    match y.n_rows() {
+        1 => gemv::<Best, W>(panels, x, y.row_mut(0), add),
+        _ => gemm::<Best, W>(panels, x, y, scratch, add),
+    }
+}
+
+fn float<W: FloatWeight + bytemuck::Pod>(
+    panels: &[u8],
+    x: &Activations,
+    y: &mut Stripe,
+    add: bool,
+) {
+    let panels = bytemuck::cast_slice::<u8, W>(panels);
+    match y.n_rows() {
+        1 => gemv_float(panels, x.rows(), y.row_mut(0), add),
+        _ => gemm_float(panels, x.rows(), x.width(), y, add),
     }
 }

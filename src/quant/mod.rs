@@ -7,22 +7,36 @@
 //! | GGML type | layout | loss |
 //! |---|---|---|
 //! | Q4_0, Q4_1 | Q4 | none |
+//! | Q4_K | Q4 | products of scales, rounded to f16 |
+//! | Q2_K, Q3_K | Q4 with two scales a block | as Q4_K |
+//! | Q5_0, Q5_1 | Q7 | none |
+//! | Q5_K | Q7 | as Q4_K |
+//! | Q6_K | Q7 with two scales a block | as Q4_K |
 //! | Q8_0 | Q8 | none |
 //! | F16 | F16 | none |
 //! | F32, BF16 | F32 | none |
-//! | Q5_0, Q5_1, Q2_K … Q6_K | F16, dequantised by candle | rounding to f16; takes the memory of f16 |
+//! | Q8_K | F16, dequantised by candle | rounding to f16; takes the memory of f16 |
 
+mod affine;
 mod arena;
 mod float16;
 mod float32;
+mod q2_k;
+mod q3_k;
 mod q4_0;
 mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
 mod q8_0;
 mod via_candle;
 
 use crate::gguf::GgmlType;
-use crate::kernels::{BLOCK, PANEL_ROWS, Q4_BLOCK, Q8_BLOCK};
+use crate::kernels::{BLOCK, PANEL_ROWS, Q8_BLOCK, q4_block, q7_block};
 use crate::{Error, Result};
+use affine::Bits;
 use arena::Arena;
 
 /// How a matrix lies in memory.
@@ -30,6 +44,12 @@ use arena::Arena;
 pub(crate) enum Layout {
     /// 4 bits, blocks of 32 with scale and minimum.
     Q4,
+    /// 4 bits, scale and minimum for 16.
+    Q4Halves,
+    /// 7 bits, blocks of 32 with scale and minimum.
+    Q7,
+    /// 7 bits, scale and minimum for 16.
+    Q7Halves,
     /// 8 bits, blocks of 32 with scale.
     Q8,
     /// Half precision.
@@ -40,12 +60,15 @@ pub(crate) enum Layout {
 
 /// Names of the types that [`layout_of`] accepts, for error messages.
 pub(crate) const SUPPORTED: &str =
-    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K";
+    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K";
 
 /// The layout that a GGML type is packed into, `None` where it cannot be.
 pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
     Some(match dtype {
-        GgmlType::Q4_0 | GgmlType::Q4_1 => Layout::Q4,
+        GgmlType::Q4_0 | GgmlType::Q4_1 | GgmlType::Q4_K => Layout::Q4,
+        GgmlType::Q2_K | GgmlType::Q3_K => Layout::Q4Halves,
+        GgmlType::Q5_0 | GgmlType::Q5_1 | GgmlType::Q5_K => Layout::Q7,
+        GgmlType::Q6_K => Layout::Q7Halves,
         GgmlType::Q8_0 => Layout::Q8,
         GgmlType::F32 | GgmlType::BF16 => Layout::F32,
         GgmlType::F16 => Layout::F16,
@@ -58,7 +81,10 @@ impl Layout {
     /// Bytes of a panel of 8 rows.
     fn panel_bytes(self, n_cols: usize) -> usize {
         match self {
-            Layout::Q4 => n_cols / BLOCK * Q4_BLOCK,
+            Layout::Q4 => n_cols / BLOCK * q4_block(1),
+            Layout::Q4Halves => n_cols / BLOCK * q4_block(2),
+            Layout::Q7 => n_cols / BLOCK * q7_block(1),
+            Layout::Q7Halves => n_cols / BLOCK * q7_block(2),
             Layout::Q8 => n_cols / BLOCK * Q8_BLOCK,
             Layout::F16 => n_cols * PANEL_ROWS * 2,
             Layout::F32 => n_cols * PANEL_ROWS * 4,
@@ -93,14 +119,22 @@ impl Packed {
         debug_assert_eq!(layout_of(dtype), Some(self.layout));
         let bytes = self.layout.panel_bytes(self.n_cols);
         let out = &mut self.data.bytes_mut()[panel * bytes..][..bytes];
+        let n = self.n_cols;
         match dtype {
-            GgmlType::Q4_0 => q4_0::pack(rows, self.n_cols, out),
-            GgmlType::Q4_1 => q4_1::pack(rows, self.n_cols, out),
-            GgmlType::Q8_0 => q8_0::pack(rows, self.n_cols, out),
-            GgmlType::F16 => float16::pack(rows, self.n_cols, out),
-            GgmlType::F32 => float32::pack(rows, self.n_cols, out),
-            GgmlType::BF16 => float32::pack_bf16(rows, self.n_cols, out),
-            _ => via_candle::pack(dtype, rows, self.n_cols, out)?,
+            GgmlType::Q2_K => affine::pack::<256, _, 2>(Bits::Four, rows, n, out, q2_k::block),
+            GgmlType::Q3_K => affine::pack::<256, _, 2>(Bits::Four, rows, n, out, q3_k::block),
+            GgmlType::Q4_K => affine::pack::<256, _, 1>(Bits::Four, rows, n, out, q4_k::block),
+            GgmlType::Q5_0 => affine::pack::<32, _, 1>(Bits::Seven, rows, n, out, q5_0::block),
+            GgmlType::Q5_1 => affine::pack::<32, _, 1>(Bits::Seven, rows, n, out, q5_1::block),
+            GgmlType::Q5_K => affine::pack::<256, _, 1>(Bits::Seven, rows, n, out, q5_k::block),
+            GgmlType::Q6_K => affine::pack::<256, _, 2>(Bits::Seven, rows, n, out, q6_k::block),
+            GgmlType::Q4_0 => q4_0::pack(rows, n, out),
+            GgmlType::Q4_1 => q4_1::pack(rows, n, out),
+            GgmlType::Q8_0 => q8_0::pack(rows, n, out),
+            GgmlType::F16 => float16::pack(rows, n, out),
+            GgmlType::F32 => float32::pack(rows, n, out),
+            GgmlType::BF16 => float32::pack_bf16(rows, n, out),
+            _ => via_candle::pack(dtype, rows, n, out)?,
         }
         Ok(())
     }
@@ -141,7 +175,10 @@ impl Packed {
         let (panel, r) = (row / PANEL_ROWS, row % PANEL_ROWS);
         let panel = self.panels(panel..panel + 1);
         match self.layout {
-            Layout::Q4 => q4_1::unpack_row(panel, r, out),
+            Layout::Q4 => affine::unpack_row(Bits::Four, 1, panel, r, out),
+            Layout::Q4Halves => affine::unpack_row(Bits::Four, 2, panel, r, out),
+            Layout::Q7 => affine::unpack_row(Bits::Seven, 1, panel, r, out),
+            Layout::Q7Halves => affine::unpack_row(Bits::Seven, 2, panel, r, out),
             Layout::Q8 => q8_0::unpack_row(panel, r, out),
             Layout::F16 => float16::unpack_row(panel, r, out),
             Layout::F32 => float32::unpack_row(panel, r, out),

@@ -1,8 +1,7 @@
 //! Q4_1: blocks of 32 as f16 d, f16 m, 16 bytes of nibbles (byte i: columns i and
-//! i + 16). Weight = d·q + m. Also the layout Q4 itself, which is that of `kernels::level`.
+//! i + 16). Weight = d·q + m. Packed without a detour: most of a model is of this kind.
 
-use crate::kernels::{BLOCK, PANEL_ROWS, Q4_BLOCK};
-use half::f16;
+use crate::kernels::{BLOCK, PANEL_ROWS, q4_block};
 
 const BYTES: usize = 4 + BLOCK / 2;
 const D: usize = BLOCK / 2 * PANEL_ROWS;
@@ -13,7 +12,7 @@ pub(super) fn pack(rows: &[u8], n_cols: usize, out: &mut [u8]) {
     let n_blocks = n_cols / BLOCK;
     for (r, row) in rows.chunks_exact(n_blocks * BYTES).enumerate() {
         let blocks = row.as_chunks::<BYTES>().0;
-        for (block, out) in blocks.iter().zip(out.as_chunks_mut::<Q4_BLOCK>().0) {
+        for (block, out) in blocks.iter().zip(out.as_chunks_mut().0) {
             let [d0, d1, m0, m1, ref q @ ..] = *block;
             put(out, r, [d0, d1], [m0, m1], q);
         }
@@ -21,7 +20,7 @@ pub(super) fn pack(rows: &[u8], n_cols: usize, out: &mut [u8]) {
 }
 
 /// Puts one block of row `r` into its place; `q` holds nibbles in the order of GGML.
-pub(super) fn put(out: &mut [u8; Q4_BLOCK], r: usize, d: [u8; 2], m: [u8; 2], q: &[u8; 16]) {
+pub(super) fn put(out: &mut [u8; q4_block(1)], r: usize, d: [u8; 2], m: [u8; 2], q: &[u8; 16]) {
     let word = |i: usize| u32::from_le_bytes([q[4 * i], q[4 * i + 1], q[4 * i + 2], q[4 * i + 3]]);
     let (w0, w1, w2, w3) = (word(0), word(1), word(2), word(3));
     let groups = [
@@ -35,20 +34,4 @@ pub(super) fn put(out: &mut [u8; Q4_BLOCK], r: usize, d: [u8; 2], m: [u8; 2], q:
     }
     out[D + 2 * r..][..2].copy_from_slice(&d);
     out[M + 2 * r..][..2].copy_from_slice(&m);
-}
-
-/// Row `r` of a Q4 panel as f32.
-pub(super) fn unpack_row(panel: &[u8], r: usize, out: &mut [f32]) {
-    let half = |block: &[u8], at: usize| f16::from_le_bytes([block[at], block[at + 1]]).to_f32();
-    let blocks = panel.as_chunks::<Q4_BLOCK>().0;
-    for (block, out) in blocks.iter().zip(out.as_chunks_mut::<BLOCK>().0) {
-        let (d, m) = (half(block, D + 2 * r), half(block, M + 2 * r));
-        for (j, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            for c in 0..4 {
-                let byte = block[(j * PANEL_ROWS + r) * 4 + c];
-                out[c] = d * (byte & 15) as f32 + m;
-                out[4 + c] = d * (byte >> 4) as f32 + m;
-            }
-        }
-    }
 }

@@ -6,7 +6,7 @@ use candle_core::quantized::GgmlDType;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-const FORMATS: [(GgmlType, GgmlDType); 13] = [
+const FORMATS: [(GgmlType, GgmlDType); 14] = [
     (GgmlType::F32, GgmlDType::F32),
     (GgmlType::F16, GgmlDType::F16),
     (GgmlType::BF16, GgmlDType::BF16),
@@ -20,6 +20,7 @@ const FORMATS: [(GgmlType, GgmlDType); 13] = [
     (GgmlType::Q4_K, GgmlDType::Q4K),
     (GgmlType::Q5_K, GgmlDType::Q5K),
     (GgmlType::Q6_K, GgmlDType::Q6K),
+    (GgmlType::Q8_K, GgmlDType::Q8K),
 ];
 
 /// Bytes of `values` as candle quantises them.
@@ -66,8 +67,11 @@ fn every_format_unpacks_to_what_candle_reads() {
                 packed.row(r, &mut row);
                 for (found, exact) in row.iter().zip(exact) {
                     let error = (found - exact).abs();
-                    // f16 has 11 bits; Q4_1's sum is rounded here and there.
-                    assert!(error <= exact.abs() / 2048.0 + 1e-6, "{dtype:?}: {found}, {exact}");
+                    // f16 has 11 bits. Where products of scales are rounded to it, d·q and m
+                    // are off by that, and both can be larger than their sum.
+                    let scales = dtype.block_len() == 256 && dtype != GgmlType::Q8_K;
+                    let size = if scales { exact.abs().max(0.6) } else { exact.abs() };
+                    assert!(error <= size / 2048.0 + 1e-6, "{dtype:?}: {found}, {exact}");
                 }
             }
         }

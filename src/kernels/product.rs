@@ -1,0 +1,182 @@
+//! Products of packed integer weights with quantised activations: the loops over panels,
+//! the same for every layout and level.
+
+use super::f32x4::F32x4;
+use super::level::{Level, Q8_BLOCK, Tile, q4_block, q4_unpacked, q7_block};
+use super::stripe::Stripe;
+use super::{PANEL_ROWS, PANEL_TOKENS};
+
+/// Activations of one or more tokens, quantised: `[panels of T tokens][k / 32 blocks]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Quantised<'a> {
+    /// In the level's own layout, in the form that the weights read.
+    pub(crate) bytes: &'a [u8],
+    /// Blocks in a row: k / 32.
+    pub(crate) n_blocks: usize,
+}
+
+/// An integer layout of weights, as a level multiplies it.
+pub(crate) trait Weights<L: Level> {
+    /// Bytes of a block of one panel.
+    const BLOCK: usize;
+    /// Bytes of a block of one token in the form that these weights read.
+    const X: usize;
+    /// Bytes of scratch that [`Weights::prepare`] writes for a block.
+    const SCRATCH: usize = 0;
+
+    /// Product of one panel with one token.
+    ///
+    /// # Safety
+    /// `panel` and `x` must be valid for `n_blocks` blocks.
+    unsafe fn tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1>;
+
+    /// Makes a panel ready for [`Weights::tile4`]; returns where it stands then.
+    ///
+    /// # Safety
+    /// `panel` must be valid for `n_blocks` blocks, `scratch` for as many of `SCRATCH` bytes.
+    unsafe fn prepare(panel: *const u8, _n_blocks: usize, _scratch: *mut u8) -> *const u8 {
+        panel
+    }
+
+    /// Product of one prepared panel with a panel of four tokens.
+    ///
+    /// # Safety
+    /// `panel` and `x` must be valid for `n_blocks` blocks.
+    unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
+}
+
+/// 4 bits with a minimum, `H` scales in a block.
+pub(crate) struct Q4<const H: usize>;
+/// 7 bits with a minimum, `H` scales in a block.
+pub(crate) struct Q7<const H: usize>;
+/// 8 bits with a sign.
+pub(crate) struct Q8;
+
+// SAFETY of all that follows: by the caller, as the trait's functions demand.
+impl<L: Level, const H: usize> Weights<L> for Q4<H> {
+    const BLOCK: usize = q4_block(H);
+    const X: usize = L::AFFINE_X;
+    const SCRATCH: usize = q4_unpacked::<L>(H);
+
+    #[inline(always)]
+    unsafe fn tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+        // SAFETY: as above.
+        unsafe { L::q4_tile1::<H>(panel, x, n_blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(panel: *const u8, n_blocks: usize, scratch: *mut u8) -> *const u8 {
+        // SAFETY: as above.
+        unsafe { L::q4_unpack::<H>(panel, n_blocks, scratch) };
+        scratch
+    }
+
+    #[inline(always)]
+    unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe { L::q4_tile4::<H>(panel, x, n_blocks) }
+    }
+}
+
+impl<L: Level, const H: usize> Weights<L> for Q7<H> {
+    const BLOCK: usize = q7_block(H);
+    const X: usize = L::AFFINE_X;
+
+    #[inline(always)]
+    unsafe fn tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+        // SAFETY: as above.
+        unsafe { L::q7_tile::<1, H>(panel, x, n_blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe { L::q7_tile::<4, H>(panel, x, n_blocks) }
+    }
+}
+
+impl<L: Level> Weights<L> for Q8 {
+    const BLOCK: usize = Q8_BLOCK;
+    const X: usize = L::SYMMETRIC_X;
+
+    #[inline(always)]
+    unsafe fn tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+        // SAFETY: as above.
+        unsafe { L::q8_tile::<1>(panel, x, n_blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe { L::q8_tile::<4>(panel, x, n_blocks) }
+    }
+}
+
+/// y = W·x (or y += W·x) for the whole panels of weights in `w`, one token.
+///
+/// `w` is `[panels][n_blocks][W::BLOCK]`, `y` is `[panels · 8]`.
+#[inline(never)]
+pub(crate) fn gemv<L: Level, W: Weights<L>>(w: &[u8], x: Quantised, y: &mut [f32], add: bool) {
+    let panel_bytes = x.n_blocks * W::BLOCK;
+    assert!(w.len() == y.len() / PANEL_ROWS * panel_bytes);
+    assert!(x.bytes.len() >= x.n_blocks * W::X);
+    for (w, y) in w.chunks_exact(panel_bytes).zip(y.chunks_exact_mut(PANEL_ROWS)) {
+        // SAFETY: the chunk is one panel, and x was checked above.
+        let [tile] = unsafe { W::tile1(w.as_ptr(), x.bytes.as_ptr(), x.n_blocks) };
+        put(y, tile, add);
+    }
+}
+
+/// Y = X·Wᵀ (or Y += X·Wᵀ): `y` has a row for each token and the columns of the panels in
+/// `w`. `scratch` holds `n_blocks · W::SCRATCH` bytes.
+#[inline(never)]
+pub(crate) fn gemm<L: Level, W: Weights<L>>(
+    w: &[u8],
+    x: Quantised,
+    y: &mut Stripe,
+    scratch: &mut [u8],
+    add: bool,
+) {
+    let panel_bytes = x.n_blocks * W::BLOCK;
+    let x_bytes = PANEL_TOKENS * x.n_blocks * W::X;
+    let n_tokens = y.n_rows();
+    assert!(w.len() == y.columns().len() / PANEL_ROWS * panel_bytes);
+    assert!(x.bytes.len() >= n_tokens.div_ceil(PANEL_TOKENS) * x_bytes);
+    assert!(scratch.len() >= x.n_blocks * W::SCRATCH);
+    for (p, w) in w.chunks_exact(panel_bytes).enumerate() {
+        // SAFETY: the chunk is one panel; scratch was checked above.
+        let w = unsafe { W::prepare(w.as_ptr(), x.n_blocks, scratch.as_mut_ptr()) };
+        let tokens = (0..n_tokens).step_by(PANEL_TOKENS);
+        for (t, x_panel) in tokens.zip(x.bytes.chunks_exact(x_bytes)) {
+            // SAFETY: w is the prepared panel, the chunk is one panel of tokens.
+            let tile = unsafe { W::tile4(w, x_panel.as_ptr(), x.n_blocks) };
+            put_tokens(y, t, n_tokens, p, tile, add);
+        }
+    }
+}
+
+/// Adds a tile of 8 values to `out`, or stores it.
+#[inline(always)]
+pub(crate) fn put(out: &mut [f32], tile: [F32x4; 2], add: bool) {
+    for (out, tile) in out.as_chunks_mut::<4>().0.iter_mut().zip(tile) {
+        let sum = if add { tile.add(F32x4::from_array(out)) } else { tile };
+        sum.write(out);
+    }
+}
+
+/// Puts a tile into rows `t..t+4` (those below `n_tokens`), columns of panel `p`.
+#[inline(always)]
+pub(crate) fn put_tokens<const T: usize>(
+    y: &mut Stripe,
+    t: usize,
+    n_tokens: usize,
+    p: usize,
+    tile: Tile<T>,
+    add: bool,
+) {
+    for (i, tile) in tile.into_iter().enumerate() {
+        if t + i < n_tokens {
+            put(&mut y.row_mut(t + i)[p * PANEL_ROWS..][..PANEL_ROWS], tile, add);
+        }
+    }
+}
