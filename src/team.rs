@@ -21,13 +21,20 @@ const SPIN: u32 = 50_000;
 
 type Job = dyn Fn(usize) + Sync;
 
+/// One region in `Shared::epoch`.
+const REGION: u32 = 32;
+const _: () = assert!(MAX_THREADS < REGION as usize);
+
 /// A word on a cache line of its own.
 #[repr(align(128))]
 struct Line<T>(T);
 
 struct Shared {
     n: usize,
-    /// Counts regions; a helper starts when it changes.
+    /// Threads that take part in the next region; the others sleep through it.
+    active: AtomicU32,
+    /// Counts regions, in steps of [`REGION`]; below it, how many threads take part. A helper
+    /// looks when it changes.
     epoch: Line<AtomicU32>,
     /// Helpers still inside the current region.
     running: Line<AtomicU32>,
@@ -70,6 +77,7 @@ impl Team {
         let n = n.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
             n,
+            active: AtomicU32::new(n as u32),
             epoch: Line(AtomicU32::new(0)),
             running: Line(AtomicU32::new(0)),
             ready: AtomicU32::new(0),
@@ -94,10 +102,20 @@ impl Team {
         Team { shared }
     }
 
-    /// Threads in the team.
+    /// Threads that regions run on now.
     #[allow(clippy::len_without_is_empty)] // a team is never empty
     pub fn len(&self) -> usize {
+        self.shared.active.load(Ordering::Relaxed) as usize
+    }
+
+    /// Threads in the team.
+    pub fn size(&self) -> usize {
         self.shared.n
+    }
+
+    /// Runs the regions to come on `n` threads only (1 to [`Team::size`]).
+    pub fn set_len(&self, n: usize) {
+        self.shared.active.store(n.clamp(1, self.shared.n) as u32, Ordering::Relaxed);
     }
 
     /// Whether every helper has arrived.
@@ -105,13 +123,14 @@ impl Team {
         self.shared.ready.load(Ordering::Acquire) as usize == self.shared.n - 1
     }
 
-    /// Runs `f(tid)` once on every thread, tid in 0..len, and returns when all are done.
+    /// Runs `f(tid)` once on every active thread, tid in 0..len, and returns when all are done.
     ///
     /// # Errors
     /// [`Error::ThreadLost`] if a helper died, now or before.
     pub fn run(&self, f: impl Fn(usize) + Sync) -> Result<()> {
         let shared = &*self.shared;
-        if shared.n > 1 {
+        let n = self.len();
+        if n > 1 {
             if shared.broken.load(Ordering::Acquire) {
                 return Err(Error::ThreadLost);
             }
@@ -126,13 +145,13 @@ impl Team {
                     *const Job,
                 >(job));
             }
-            shared.running.0.store(shared.n as u32 - 1, Ordering::Relaxed);
-            shared.begin();
+            shared.running.0.store(n as u32 - 1, Ordering::Relaxed);
+            shared.begin(n);
         }
-        let join = Join(shared);
+        let join = (n > 1).then(|| Join(shared));
         f(0);
         drop(join);
-        if shared.broken.load(Ordering::Acquire) { Err(Error::ThreadLost) } else { Ok(()) }
+        if n > 1 && shared.broken.load(Ordering::Acquire) { Err(Error::ThreadLost) } else { Ok(()) }
     }
 
     /// Runs `f` on every thread if `many`, else on this one alone: for work that may be too
@@ -150,7 +169,7 @@ impl Team {
 impl Drop for Team {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
-        self.shared.begin();
+        self.shared.begin(self.shared.n);
     }
 }
 
@@ -161,7 +180,7 @@ impl Drop for Join<'_> {
     fn drop(&mut self) {
         let shared = self.0;
         let done = || shared.running.0.load(Ordering::Acquire) == 0;
-        if shared.n == 1 || spin_until(done) {
+        if spin_until(done) {
             return;
         }
         let mut guard = shared.lock();
@@ -179,9 +198,12 @@ impl Shared {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a region.
-    fn begin(&self) {
-        self.epoch.0.fetch_add(1, Ordering::SeqCst);
+    /// Starts a region on `n` threads.
+    fn begin(&self, n: usize) {
+        let region = self.epoch.0.load(Ordering::Relaxed) / REGION;
+        self.epoch
+            .0
+            .store(region.wrapping_add(1).wrapping_mul(REGION) + n as u32, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             drop(self.lock());
             self.start.notify_all();
@@ -200,15 +222,17 @@ impl Shared {
 
     /// What a helper does all its life.
     fn help(&self, tid: usize) {
-        // A helper may arrive late for the first region, but not for two: regions end
-        // only when everyone has left.
+        // A helper may miss regions that it has no part in, but no other: they end only
+        // when all who take part have left.
         let mut seen = 0;
         self.ready.fetch_add(1, Ordering::Release);
         loop {
-            self.await_region(seen);
-            seen = seen.wrapping_add(1);
+            seen = self.await_region(seen);
             if self.closed.load(Ordering::Acquire) {
                 return;
+            }
+            if tid >= (seen % REGION) as usize {
+                continue;
             }
             // SAFETY: within a region `job` is set and not written.
             #[allow(unsafe_code)]
@@ -225,9 +249,10 @@ impl Shared {
         }
     }
 
-    fn await_region(&self, seen: u32) {
+    /// Waits until `epoch` is not `seen` any more, and returns it.
+    fn await_region(&self, seen: u32) -> u32 {
         if spin_until(|| self.epoch.0.load(Ordering::Acquire) != seen) {
-            return;
+            return self.epoch.0.load(Ordering::Acquire);
         }
         self.sleepers.fetch_add(1, Ordering::SeqCst);
         let mut guard = self.lock();
@@ -236,6 +261,7 @@ impl Shared {
         }
         drop(guard);
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        self.epoch.0.load(Ordering::Acquire)
     }
 }
 
@@ -348,6 +374,24 @@ mod tests {
                 assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == region));
             }
         }
+    }
+
+    #[test]
+    fn some_may_sleep_through_regions() {
+        let team = Team::new(4);
+        for turn in 0..2000 {
+            let n = [4, 1, 2, 3, 1, 4][turn % 6];
+            team.set_len(n);
+            let counts: Vec<AtomicUsize> = (0..4).map(|_| AtomicUsize::new(0)).collect();
+            team.run(|tid| {
+                counts[tid].fetch_add(1, Ordering::Relaxed);
+            })
+            .unwrap();
+            for (tid, count) in counts.iter().enumerate() {
+                assert_eq!(count.load(Ordering::Relaxed), usize::from(tid < n));
+            }
+        }
+        assert_eq!((team.len(), team.size()), (1, 4));
     }
 
     #[test]

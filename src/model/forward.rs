@@ -83,8 +83,8 @@ impl Forward {
                 config.rope_scale,
                 factors,
             ),
-            attention: Attention::new(n_heads, n_kv_heads, head_dim, cache.capacity(), team.len()),
-            scratch: Scratch::new(team.len(), max_width),
+            attention: Attention::new(n_heads, n_kv_heads, head_dim, cache.capacity(), team.size()),
+            scratch: Scratch::new(team.size(), max_width),
             cache,
             team,
             buffers,
@@ -103,9 +103,14 @@ impl Forward {
         &self.weights
     }
 
-    /// Threads at work.
+    /// Threads that can work.
     pub(crate) fn n_threads(&self) -> usize {
-        self.team.len()
+        self.team.size()
+    }
+
+    /// Works on `n` threads only from now on.
+    pub(crate) fn set_threads(&mut self, n: usize) {
+        self.team.set_len(n);
     }
 
     /// Whether the threads have all started.

@@ -1,6 +1,7 @@
 //! The engine: one model, its tokenizer and template, and one sequence in the cache.
 
 use super::pace::Pace;
+use super::tempo::Tempo;
 use crate::chat::{ChatTemplate, RenderInput};
 use crate::kv_cache::KvCache;
 use crate::model::Forward;
@@ -18,6 +19,7 @@ pub struct Engine {
     /// How many tokens were last run: the rows that have logits.
     pub(super) n_rows: usize,
     pub(super) pace: Pace,
+    pub(super) tempo: Tempo,
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
@@ -74,8 +76,8 @@ impl Engine {
         about: About,
     ) -> Engine {
         let cached = Vec::with_capacity(forward.capacity());
-        let pace = Pace::default();
-        Engine { forward, context, cached, n_rows: 0, pace, tokenizer, template, about }
+        let (pace, tempo) = (Pace::default(), Tempo::new(forward.n_threads()));
+        Engine { forward, context, cached, n_rows: 0, pace, tempo, tokenizer, template, about }
     }
 
     /// What is loaded.

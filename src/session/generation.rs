@@ -206,6 +206,7 @@ impl Generation {
         let done = engine.cached.len();
         let n = engine.pace.chunk(self.prompt_len - done);
         let chunk = &self.tokens[done..done + n];
+        engine.forward.set_threads(engine.forward.n_threads());
         let ms = engine.run(chunk)?;
         engine.pace.learn(n, ms);
         self.timings.prefill_ms += ms;
@@ -239,9 +240,11 @@ impl Generation {
 
     fn decode(&mut self, engine: &mut Engine) -> Result<Step> {
         let start = Instant::now();
+        engine.forward.set_threads(engine.tempo.threads());
         // The last token is run only now, when another is wanted.
         let n_cached = engine.cached.len();
-        if n_cached < self.tokens.len() {
+        let run = n_cached < self.tokens.len();
+        if run {
             engine.run(&self.tokens[n_cached..])?;
         }
         let last = engine.n_rows - 1;
@@ -251,7 +254,11 @@ impl Generation {
             Some(top) => (Some(log_softmax_at(logits, token)), top_logprobs(logits, top)),
             None => (None, Vec::new()),
         };
-        self.timings.decode_ms += start.elapsed().as_secs_f64() * 1e3;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        if run {
+            engine.tempo.learn(ms);
+        }
+        self.timings.decode_ms += ms;
         self.usage.completion_tokens += 1;
         if !self.params.ignore_eos && engine.tokenizer().is_end_of_generation(token) {
             self.finish = Some(FinishReason::Stop);

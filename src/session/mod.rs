@@ -7,6 +7,7 @@ mod loader;
 mod pace;
 mod scoring;
 mod stop;
+mod tempo;
 
 pub use engine::{Engine, Info, Memory};
 pub use generation::{

@@ -1,0 +1,170 @@
+//! How many threads to decode on: all, unless another program keeps a core so busy that one
+//! thread alone is faster. Measured, because nothing else tells: a helper that waits for its
+//! core keeps all others waiting, some hundred times a token.
+
+/// Tokens of a trial.
+const TRIAL: u32 = 2;
+/// All threads together are in doubt when they take this much longer than they once did.
+const DOUBT: f64 = 1.3;
+/// What all threads must win to be taken back.
+const WIN: f64 = 0.95;
+/// Time on one thread before all are tried again; doubled after each trial that fails.
+const FIRST_WAIT_MS: f64 = 500.0;
+const LONGEST_WAIT_MS: f64 = 8000.0;
+
+/// The choice between all threads and one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tempo {
+    n_threads: usize,
+    state: State,
+    /// Milliseconds a token takes on all threads, of late; what it took at best.
+    all_ms: f64,
+    best_ms: f64,
+    wait_ms: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// All threads, nothing known yet: some tokens to wake up, some to measure.
+    First { tokens: u32 },
+    /// All threads.
+    All,
+    /// One thread, to see whether it is faster: its best so far.
+    TryOne { tokens: u32, best_ms: f64 },
+    /// One thread: for how long by now, and its time for a token.
+    One { for_ms: f64, token_ms: f64 },
+    /// All threads again, to see whether they are faster than one's `token_ms`.
+    TryAll { tokens: u32, sum_ms: f64, token_ms: f64 },
+}
+
+impl Tempo {
+    pub(super) fn new(n_threads: usize) -> Tempo {
+        Tempo {
+            n_threads,
+            state: State::First { tokens: 0 },
+            all_ms: 0.0,
+            best_ms: f64::INFINITY,
+            wait_ms: FIRST_WAIT_MS,
+        }
+    }
+
+    /// Threads for the next token.
+    pub(super) fn threads(&self) -> usize {
+        match self.state {
+            State::TryOne { .. } | State::One { .. } => 1,
+            State::First { .. } | State::All | State::TryAll { .. } => self.n_threads,
+        }
+    }
+
+    /// Learns how long the token took on that many.
+    pub(super) fn learn(&mut self, ms: f64) {
+        if self.n_threads == 1 {
+            return;
+        }
+        self.state = match self.state {
+            State::First { tokens } if tokens < TRIAL => State::First { tokens: tokens + 1 },
+            State::First { tokens } => {
+                self.best_ms = self.best_ms.min(ms);
+                self.all_ms = self.best_ms;
+                match tokens + 1 < 2 * TRIAL {
+                    true => State::First { tokens: tokens + 1 },
+                    false => State::TryOne { tokens: 0, best_ms: f64::INFINITY },
+                }
+            }
+            State::All => {
+                self.all_ms += (ms - self.all_ms) / 4.0;
+                self.best_ms = self.best_ms.min(self.all_ms);
+                match self.all_ms > DOUBT * self.best_ms {
+                    true => State::TryOne { tokens: 0, best_ms: f64::INFINITY },
+                    false => State::All,
+                }
+            }
+            State::TryOne { tokens, best_ms } => {
+                let best_ms = best_ms.min(ms);
+                if tokens + 1 < TRIAL {
+                    State::TryOne { tokens: tokens + 1, best_ms }
+                } else if best_ms < self.all_ms {
+                    self.wait_ms = FIRST_WAIT_MS;
+                    State::One { for_ms: 0.0, token_ms: best_ms }
+                } else {
+                    // As good as it gets: a longer context, or a slower clock.
+                    self.best_ms = self.all_ms;
+                    State::All
+                }
+            }
+            State::One { for_ms, token_ms } => {
+                let (for_ms, token_ms) = (for_ms + ms, token_ms + (ms - token_ms) / 4.0);
+                match for_ms < self.wait_ms {
+                    true => State::One { for_ms, token_ms },
+                    false => State::TryAll { tokens: 0, sum_ms: 0.0, token_ms },
+                }
+            }
+            State::TryAll { tokens, sum_ms, token_ms } => {
+                let (tokens, sum_ms) = (tokens + 1, sum_ms + ms);
+                if ms > token_ms {
+                    self.wait_ms = (2.0 * self.wait_ms).min(LONGEST_WAIT_MS);
+                    State::One { for_ms: 0.0, token_ms }
+                } else if tokens < TRIAL {
+                    State::TryAll { tokens, sum_ms, token_ms }
+                } else {
+                    self.all_ms = sum_ms / tokens as f64;
+                    self.best_ms = self.all_ms;
+                    match self.all_ms < WIN * token_ms {
+                        true => State::All,
+                        false => State::One { for_ms: 0.0, token_ms },
+                    }
+                }
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Share of tokens on all threads, of `n`, a token taking `all` and `one` milliseconds.
+    fn share_of_all(tempo: &mut Tempo, n: u32, all: f64, one: f64) -> f64 {
+        let mut on_all = 0;
+        for _ in 0..n {
+            let together = tempo.threads() > 1;
+            on_all += u32::from(together);
+            tempo.learn(if together { all } else { one });
+        }
+        f64::from(on_all) / f64::from(n)
+    }
+
+    #[test]
+    fn all_threads_stay_where_they_are_faster() {
+        let mut tempo = Tempo::new(4);
+        assert!(share_of_all(&mut tempo, 100, 2.0, 5.0) >= 0.98);
+        // A context that grows is no contention.
+        for i in 0..1000 {
+            assert!(share_of_all(&mut tempo, 1, 2.0 + f64::from(i) / 500.0, 6.0) > 0.0 || i > 100);
+        }
+        assert!(share_of_all(&mut tempo, 100, 4.0, 8.0) >= 0.95);
+    }
+
+    #[test]
+    fn a_busy_core_leaves_one_thread_and_all_come_back() {
+        let mut tempo = Tempo::new(2);
+        share_of_all(&mut tempo, 50, 3.0, 5.0);
+        assert!(share_of_all(&mut tempo, 400, 20.0, 5.0) < 0.05);
+        share_of_all(&mut tempo, 1600, 3.0, 5.0);
+        assert_eq!(tempo.threads(), 2);
+        assert!(share_of_all(&mut tempo, 100, 3.0, 5.0) >= 0.95);
+    }
+
+    #[test]
+    fn a_core_that_is_busy_from_the_start_is_seen() {
+        let mut tempo = Tempo::new(2);
+        assert!(share_of_all(&mut tempo, 500, 20.0, 5.0) < 0.03);
+    }
+
+    #[test]
+    fn one_thread_alone_is_never_measured() {
+        let mut tempo = Tempo::new(1);
+        assert_eq!(share_of_all(&mut tempo, 10, 1.0, 1.0), 0.0);
+        assert_eq!(tempo.state, State::First { tokens: 0 });
+    }
+}
