@@ -1,14 +1,25 @@
 //! Causal grouped-query attention (Vaswani et al., 2017; Ainslie et al., 2023) over the
 //! KV cache: softmax(q·Kᵀ / √head_dim)·V.
+//!
+//! Keys are met in blocks of [`KEY_BLOCK`] positions, each with a softmax of its own, and
+//! the blocks are joined in order (Milakov & Gimelshein, 2018; Dao et al., 2022). So no row
+//! of all scores is ever held, and a token's result is the same to the last bit whether it
+//! comes alone or among others, and whatever the number of threads.
 
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
     PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, softmax_terms, weigh_values,
 };
-use crate::kv_cache::LayerCache;
-use crate::team::{MAX_THREADS, PerThread, Team, share};
+use crate::kv_cache::{LayerCache, zeros};
+use crate::team::{PerThread, Team};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+
+/// Positions of a block of keys: their keys and values stay in a core's cache while several
+/// heads and tokens meet them.
+const KEY_BLOCK: usize = 128;
+const _: () = assert!(KEY_BLOCK.is_multiple_of(PANEL_ROWS));
 
 /// The shape of attention, and its scratch.
 pub(crate) struct Attention {
@@ -16,44 +27,60 @@ pub(crate) struct Attention {
     n_kv_heads: usize,
     head_dim: usize,
     scratch: PerThread<Scratch>,
+    /// Decode: what each block of keys came to, `[blocks, n_heads]`, and the weighted values
+    /// `[blocks, n_heads, head_dim]`.
+    softmaxes: Vec<Softmax>,
+    weighted: Vec<f32>,
 }
 
-/// What one thread needs.
+/// A softmax over some keys: the largest score, and the sum of the terms relative to it.
+#[derive(Clone, Copy)]
+struct Softmax {
+    max: f32,
+    sum: f32,
+}
+
+/// Over no keys.
+const EMPTY: Softmax = Softmax { max: f32::NEG_INFINITY, sum: 0.0 };
+
+/// What one thread needs for one block of keys.
 struct Scratch {
-    /// `[rows, stride]`: a row for each query that meets the same keys.
+    /// `[rows, KEY_BLOCK]`: a row for each query.
     scores: Vec<f32>,
-    /// Positions in whole panels.
-    stride: usize,
-    /// Of the thread's keys alone: for each head the largest score and the sum of the
-    /// softmax's terms, and the weighted values `[n_heads, head_dim]`.
-    max_and_sum: Vec<(f32, f32)>,
+    /// `[rows, head_dim]`
     weighted: Vec<f32>,
+    /// Prefill: of all blocks so far, `[n_heads, 4 tokens]`.
+    softmaxes: Vec<[Softmax; PANEL_TOKENS]>,
 }
 
 impl Attention {
     /// `capacity` is that of the cache.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(crate) fn new(
         n_heads: usize,
         n_kv_heads: usize,
         head_dim: usize,
         capacity: usize,
         n_threads: usize,
-    ) -> Attention {
-        let stride = capacity.next_multiple_of(PANEL_ROWS);
+    ) -> Result<Attention> {
         let rows = PANEL_TOKENS.max(n_heads / n_kv_heads);
         let scratch = PerThread::new(n_threads, || Scratch {
-            scores: vec![0.0; rows * stride],
-            stride,
-            max_and_sum: vec![(0.0, 0.0); n_heads],
-            weighted: vec![0.0; n_heads * head_dim],
+            scores: vec![0.0; rows * KEY_BLOCK],
+            weighted: vec![0.0; rows * head_dim],
+            softmaxes: vec![[EMPTY; PANEL_TOKENS]; n_heads],
         });
-        Attention { n_heads, n_kv_heads, head_dim, scratch }
+        let parts = capacity.div_ceil(KEY_BLOCK) * n_heads;
+        let weighted = zeros(parts * head_dim)?;
+        let softmaxes = vec![EMPTY; parts];
+        Ok(Attention { n_heads, n_kv_heads, head_dim, scratch, softmaxes, weighted })
     }
 
     /// Attends from queries `[n_tokens, n_heads, head_dim]`, the first at position
     /// `start`, to all positions up to their own, and leaves the result in `out`.
     pub(crate) fn run(
-        &self,
+        &mut self,
         team: &Team,
         queries: &mut [f32],
         cache: &LayerCache,
@@ -65,91 +92,156 @@ impl Attention {
         let n_tokens = queries.len() / width;
         // Scaling the queries is cheaper than scaling the scores.
         scale(queries, 1.0 / (self.head_dim as f32).sqrt());
-        let queries = &*queries;
         if n_tokens == 1 {
-            team.run(|tid| self.part_of_keys(queries, cache, start + 1, tid, team.len()))?;
-            return out.produce(team, 1, width, forms, |_, _, row| self.merge(team.len(), row));
+            self.blocks_of_one(team, queries, cache, start + 1)?;
+            return out.produce(team, 1, width, forms, |_, _, row| self.join_all(start + 1, row));
         }
+        let queries = &*queries;
         out.produce(team, n_tokens, width, forms, |tid, t, rows| {
             self.panel(&queries[t * width..][..rows.len()], cache, start + t, tid, rows);
         })
     }
 
-    /// Decode: one token's queries against the keys that are this thread's share, for all
-    /// heads. The heads of a group meet each key together.
-    fn part_of_keys(&self, q: &[f32], cache: &LayerCache, n_keys: usize, tid: usize, n: usize) {
-        let scratch = &mut *self.scratch.of(tid);
-        let group = self.n_heads / self.n_kv_heads;
-        let panels = share(n_keys.div_ceil(PANEL_ROWS), 1, tid, n);
-        let first = panels.start * PANEL_ROWS;
-        let keys = n_keys.min(panels.end * PANEL_ROWS).saturating_sub(first);
-        for kv_head in 0..self.n_kv_heads {
-            let heads = kv_head * group..(kv_head + 1) * group;
-            let weighted = &mut scratch.weighted[heads.start * self.head_dim..];
-            if keys == 0 {
-                scratch.max_and_sum[heads].fill((f32::NEG_INFINITY, 0.0));
-                weighted[..group * self.head_dim].fill(0.0);
-                continue;
+    /// Decode: one token's queries against each block of keys. Threads take blocks as they
+    /// get to them; the heads of a group meet each key together.
+    fn blocks_of_one(
+        &mut self,
+        team: &Team,
+        q: &[f32],
+        cache: &LayerCache,
+        n_keys: usize,
+    ) -> Result<()> {
+        let Attention { head_dim, n_kv_heads, .. } = *self;
+        let group = self.n_heads / n_kv_heads;
+        let units = self
+            .softmaxes
+            .chunks_exact_mut(group)
+            .zip(self.weighted.chunks_exact_mut(group * head_dim))
+            .enumerate()
+            .take(n_keys.div_ceil(KEY_BLOCK) * n_kv_heads);
+        let queue = Mutex::new(units);
+        team.run(|tid| {
+            let scores = &mut self.scratch.of(tid).scores;
+            loop {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((unit, (softmaxes, weighted))) = next else { break };
+                let (block, kv_head) = (unit / n_kv_heads, unit % n_kv_heads);
+                let q = &q[kv_head * group * head_dim..];
+                let q = Rows { data: q, stride: head_dim, n: group };
+                let keys = block_of(block, n_keys);
+                attend(q, head_dim, cache, kv_head, keys, |_| n_keys, scores, softmaxes, weighted);
             }
-            let stride = scratch.stride;
-            let q =
-                Rows { data: &q[heads.start * self.head_dim..], stride: self.head_dim, n: group };
-            let panel_keys = cache.keys(kv_head, panels.clone());
-            score_keys(q, panel_keys, self.head_dim, &mut scratch.scores, stride);
-            for (r, head) in heads.enumerate() {
-                let row = &mut scratch.scores[r * stride..][..panels.len() * PANEL_ROWS];
-                row[keys..].fill(f32::NEG_INFINITY);
-                scratch.max_and_sum[head] = softmax_terms(row);
-            }
-            let p = Rows { data: &scratch.scores, stride, n: group };
-            let values = cache.values(kv_head, first..first + keys);
-            weigh_values(p, values, self.head_dim, weighted, self.head_dim);
-        }
+        })
     }
 
-    /// Joins the threads' parts of a softmax: each was taken relative to its own maximum.
-    fn merge(&self, n_threads: usize, out: &mut [f32]) {
-        let parts: [_; MAX_THREADS] =
-            core::array::from_fn(|tid| (tid < n_threads).then(|| self.scratch.of(tid)));
+    /// Joins the blocks that [`Attention::blocks_of_one`] has left.
+    fn join_all(&self, n_keys: usize, out: &mut [f32]) {
         out.fill(0.0);
         for (head, out) in out.chunks_exact_mut(self.head_dim).enumerate() {
-            let parts = || parts.iter().flatten().map(|p| (p.max_and_sum[head], &p.weighted));
-            let max = parts().fold(f32::NEG_INFINITY, |m, ((own_max, _), _)| m.max(own_max));
-            let sum: f32 = parts().map(|((own_max, sum), _)| (own_max - max).exp() * sum).sum();
-            for ((own_max, _), weighted) in parts() {
-                let weighted = &weighted[head * self.head_dim..][..self.head_dim];
-                add_scaled(out, weighted, (own_max - max).exp() / sum);
+            let mut softmax = EMPTY;
+            for block in 0..n_keys.div_ceil(KEY_BLOCK) {
+                let part = block * self.n_heads + head;
+                let weighted = &self.weighted[part * self.head_dim..][..self.head_dim];
+                softmax.join(self.softmaxes[part], weighted, out);
             }
+            scale(out, 1.0 / softmax.sum);
         }
     }
 
     /// Prefill: up to four tokens, from position `start` on, for all heads.
     fn panel(&self, q: &[f32], cache: &LayerCache, start: usize, tid: usize, out: &mut [f32]) {
-        let scratch = &mut *self.scratch.of(tid);
-        let width = self.n_heads * self.head_dim;
-        let group = self.n_heads / self.n_kv_heads;
+        let Attention { head_dim, n_heads, .. } = *self;
+        let Scratch { scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
+        let width = n_heads * head_dim;
         let n_tokens = q.len() / width;
         let n_keys = start + n_tokens;
-        let n_panels = n_keys.div_ceil(PANEL_ROWS);
-        let stride = scratch.stride;
-        for head in 0..self.n_heads {
-            let q = Rows { data: &q[head * self.head_dim..], stride: width, n: n_tokens };
-            let keys = cache.keys(head / group, 0..n_panels);
-            score_keys(q, keys, self.head_dim, &mut scratch.scores, stride);
-            let mut sums = [0.0; PANEL_TOKENS];
-            for (t, sum) in sums[..n_tokens].iter_mut().enumerate() {
-                let row = &mut scratch.scores[t * stride..][..n_panels * PANEL_ROWS];
-                row[start + t + 1..].fill(f32::NEG_INFINITY);
-                *sum = softmax_terms(row).1;
+        let group = n_heads / self.n_kv_heads;
+        out.fill(0.0);
+        softmaxes.fill([EMPTY; PANEL_TOKENS]);
+        for block in 0..n_keys.div_ceil(KEY_BLOCK) {
+            for head in 0..n_heads {
+                let rows = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
+                let (keys, seen) = (block_of(block, n_keys), |t| start + t + 1);
+                let mut parts = [EMPTY; PANEL_TOKENS];
+                attend(
+                    rows,
+                    head_dim,
+                    cache,
+                    head / group,
+                    keys,
+                    seen,
+                    scores,
+                    &mut parts[..n_tokens],
+                    weighted,
+                );
+                for (t, part) in parts[..n_tokens].iter().enumerate() {
+                    let out = &mut out[t * width + head * head_dim..][..head_dim];
+                    let weighted = &weighted[t * head_dim..][..head_dim];
+                    softmaxes[head][t].join(*part, weighted, out);
+                }
             }
-            let p = Rows { data: &scratch.scores, stride, n: n_tokens };
-            let values = cache.values(head / group, 0..n_keys);
-            weigh_values(p, values, self.head_dim, &mut out[head * self.head_dim..], width);
-            for (t, sum) in sums[..n_tokens].iter().enumerate() {
-                scale(&mut out[t * width + head * self.head_dim..][..self.head_dim], 1.0 / sum);
+        }
+        for (t, out) in out.chunks_exact_mut(width).enumerate() {
+            for (out, softmax) in out.chunks_exact_mut(head_dim).zip(&*softmaxes) {
+                scale(out, 1.0 / softmax[t].sum);
             }
         }
     }
+}
+
+impl Softmax {
+    /// Joins a block of keys to those before it: `out` are their weighted values, each sum
+    /// being relative to its own maximum.
+    fn join(&mut self, block: Softmax, weighted: &[f32], out: &mut [f32]) {
+        if block.sum == 0.0 {
+            return; // no key that the token may see
+        }
+        let max = self.max.max(block.max);
+        let (before, now) = ((self.max - max).exp(), (block.max - max).exp());
+        if before != 1.0 {
+            scale(out, before);
+        }
+        add_scaled(out, weighted, now);
+        *self = Softmax { max, sum: self.sum * before + block.sum * now };
+    }
+}
+
+/// Positions of a block, of `n_keys`.
+fn block_of(block: usize, n_keys: usize) -> Range<usize> {
+    block * KEY_BLOCK..n_keys.min((block + 1) * KEY_BLOCK)
+}
+
+/// Queries against one block of keys; query r sees the positions below `seen(r)`. Leaves a
+/// softmax and weighted values for each.
+#[allow(clippy::too_many_arguments)] // what it reads, and the scratch it is lent
+fn attend(
+    q: Rows,
+    head_dim: usize,
+    cache: &LayerCache,
+    kv_head: usize,
+    keys: Range<usize>,
+    seen: impl Fn(usize) -> usize,
+    scores: &mut [f32],
+    softmaxes: &mut [Softmax],
+    weighted: &mut [f32],
+) {
+    let panels = keys.start / PANEL_ROWS..keys.end.div_ceil(PANEL_ROWS);
+    let len = panels.len() * PANEL_ROWS;
+    score_keys(q, cache.keys(kv_head, panels), head_dim, scores, KEY_BLOCK);
+    for (r, softmax) in softmaxes.iter_mut().enumerate() {
+        let row = &mut scores[r * KEY_BLOCK..][..len];
+        let n = seen(r).min(keys.end).saturating_sub(keys.start);
+        *softmax = if n == 0 {
+            row.fill(0.0);
+            EMPTY
+        } else {
+            row[n..].fill(f32::NEG_INFINITY);
+            let (max, sum) = softmax_terms(row);
+            Softmax { max, sum }
+        };
+    }
+    let p = Rows { data: scores, stride: KEY_BLOCK, n: q.n };
+    weigh_values(p, cache.values(kv_head, keys), head_dim, weighted, head_dim);
 }
 
 /// Stores the keys and values `[n_tokens, n_kv_heads, head_dim]` of positions `start ..`.
