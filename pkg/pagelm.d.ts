@@ -96,6 +96,11 @@ export interface GenerationOptions {
   ignore_eos?: boolean | null | undefined;
   /** `false` computes the whole prompt, even where it begins as the last one did. Default: `true`. */
   cache_prompt?: boolean | null | undefined;
+  /**
+   * Draft tokens from where the last ones occurred before, and verify them in one pass; it
+   * never changes the answer. Default true.
+   */
+  prompt_lookup?: boolean | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
   /** Hears how much of the prompt has been processed. */

@@ -75,6 +75,26 @@ fn a_cached_prefix_changes_nothing() {
     assert_eq!((finish.usage.cached_tokens, finish.reason), (0, FinishReason::Length));
 }
 
+/// Drafts save passes where an answer repeats its prompt, and change no token: greedy, and
+/// with random numbers.
+#[test]
+fn drafts_change_nothing() {
+    let Some(model) = real_model() else { return };
+    let mut engine = load(&model, 1);
+    let list = "red, green, blue, yellow, black, white, orange, purple, brown, pink";
+    let prompt = format!("Colours: {list}.\nThe same colours again: {list}.\nColours: red,");
+    let prompt = engine.tokenizer().encode(&prompt, false, false).unwrap();
+    for sampling in
+        [SamplingParams::greedy(), SamplingParams { seed: 7, ..SamplingParams::default() }]
+    {
+        let params = GenerateParams { sampling, ..greedy(40) };
+        let plain = GenerateParams { prompt_lookup: false, ..params.clone() };
+        let (with, _, _) = generate(&mut engine, prompt.clone(), params);
+        let (without, _, _) = generate(&mut engine, prompt.clone(), plain);
+        assert_eq!(with, without);
+    }
+}
+
 #[test]
 fn stop_strings_and_echo_with_logprobs() {
     let Some(model) = real_model() else { return };

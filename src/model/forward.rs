@@ -225,6 +225,12 @@ impl Forward {
         Ok(Logits { rows, stride, n_vocab: config.n_vocab })
     }
 
+    /// Row `i` of the logits that were last computed: `[n_vocab]`.
+    pub(crate) fn logits_row(&self, i: usize) -> &[f32] {
+        let stride = self.weights.head().n_panels() * PANEL_ROWS;
+        &self.buffers.logits[i * stride..][..self.config.n_vocab]
+    }
+
     /// Bytes of the buffers that the cache does not hold.
     pub(crate) fn scratch_bytes(&self) -> usize {
         let b = &self.buffers;

@@ -1,5 +1,6 @@
 //! The engine: one model, its tokenizer and template, and one sequence in the cache.
 
+use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
 use crate::chat::{ChatTemplate, RenderInput};
@@ -8,6 +9,7 @@ use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use serde::Serialize;
+use std::ops::Range;
 use web_time::Instant;
 
 /// A loaded model.
@@ -16,10 +18,12 @@ pub struct Engine {
     pub(super) context: usize,
     /// The tokens whose keys and values are in the cache.
     pub(super) cached: Vec<u32>,
-    /// How many tokens were last run: the rows that have logits.
-    pub(super) n_rows: usize,
+    /// How many tokens were last run, and the positions of those whose logits are there.
+    n_rows: usize,
+    scored: Range<usize>,
     pub(super) pace: Pace,
     pub(super) tempo: Tempo,
+    pub(super) drafting: Drafting,
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
@@ -77,7 +81,19 @@ impl Engine {
     ) -> Engine {
         let cached = Vec::with_capacity(forward.capacity());
         let (pace, tempo) = (Pace::default(), Tempo::new(forward.n_threads()));
-        Engine { forward, context, cached, n_rows: 0, pace, tempo, tokenizer, template, about }
+        Engine {
+            forward,
+            context,
+            cached,
+            n_rows: 0,
+            scored: 0..0,
+            pace,
+            tempo,
+            drafting: Drafting::default(),
+            tokenizer,
+            template,
+            about,
+        }
     }
 
     /// What is loaded.
@@ -141,6 +157,18 @@ impl Engine {
         self.forward.run(tokens, self.cached.len())?;
         self.cached.extend_from_slice(tokens);
         self.n_rows = tokens.len();
+        self.scored = 0..0;
         Ok(start.elapsed().as_secs_f64() * 1e3)
+    }
+    /// Logits `[n_vocab]` of the token at `position`, which was run last, or among the last
+    /// few. Those behind it are computed with it.
+    pub(super) fn logits(&mut self, position: usize) -> Result<&[f32]> {
+        let end = self.cached.len();
+        if !self.scored.contains(&position) {
+            let first = self.n_rows - (end - position);
+            self.forward.logits(first..self.n_rows)?;
+            self.scored = position..end;
+        }
+        Ok(self.forward.logits_row(position - self.scored.start))
     }
 }

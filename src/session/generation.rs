@@ -1,5 +1,6 @@
 //! Generation: prefill of the prompt, then one token a step.
 
+use super::draft::MAX_DRAFT;
 use super::engine::Engine;
 use super::stop::StopMatcher;
 use crate::model::MAX_HEAD;
@@ -22,6 +23,9 @@ pub struct GenerateParams {
     pub ignore_eos: bool,
     /// Whether what is in the cache of an equal prefix may be used.
     pub cache_prompt: bool,
+    /// Whether what the tokens have in common with earlier ones may speed up decoding; it
+    /// never changes them.
+    pub prompt_lookup: bool,
     /// Log-probabilities, with this many of the most probable tokens.
     pub logprobs: Option<usize>,
     /// Whether the prompt's tokens are part of the answer.
@@ -36,6 +40,7 @@ impl Default for GenerateParams {
             stop: Vec::new(),
             ignore_eos: false,
             cache_prompt: true,
+            prompt_lookup: true,
             logprobs: None,
             echo: false,
         }
@@ -240,25 +245,20 @@ impl Generation {
 
     fn decode(&mut self, engine: &mut Engine) -> Result<Step> {
         let start = Instant::now();
-        engine.forward.set_threads(engine.tempo.threads());
-        // The last token is run only now, when another is wanted.
-        let n_cached = engine.cached.len();
-        let run = n_cached < self.tokens.len();
-        if run {
-            engine.run(&self.tokens[n_cached..])?;
+        let last = self.tokens.len() - 1;
+        // The last token is run only now, when another is wanted, and only if no draft had it.
+        if engine.cached.get(last) == Some(&self.tokens[last]) {
+            engine.drafting.right();
+        } else {
+            self.run_last(engine)?;
         }
-        let last = engine.n_rows - 1;
-        let logits = engine.forward.logits(last..last + 1)?.last();
+        let logits = engine.logits(last)?;
         let token = self.sampler.sample_token(logits, &self.tokens);
         let (logprob, top_logprobs) = match self.params.logprobs {
             Some(top) => (Some(log_softmax_at(logits, token)), top_logprobs(logits, top)),
             None => (None, Vec::new()),
         };
-        let ms = start.elapsed().as_secs_f64() * 1e3;
-        if run {
-            engine.tempo.learn(ms);
-        }
-        self.timings.decode_ms += ms;
+        self.timings.decode_ms += start.elapsed().as_secs_f64() * 1e3;
         self.usage.completion_tokens += 1;
         if !self.params.ignore_eos && engine.tokenizer().is_end_of_generation(token) {
             self.finish = Some(FinishReason::Stop);
@@ -277,6 +277,33 @@ impl Generation {
             None
         };
         Ok(Step::Token(TokenEvent { token, text, logprob, top_logprobs, prompt: false }))
+    }
+
+    /// Runs the last token, and a draft of what may follow it.
+    fn run_last(&mut self, engine: &mut Engine) -> Result<()> {
+        let start = Instant::now();
+        let last = self.tokens.len() - 1;
+        engine.cached.truncate(last);
+        let left = self.params.max_tokens.map(|n| n - self.usage.completion_tokens);
+        let room = engine.context.min(self.tokens.len() + left.unwrap_or(usize::MAX / 2));
+        let room = match self.params.prompt_lookup {
+            true => room.saturating_sub(self.tokens.len() + 1),
+            false => 0,
+        };
+        let draft = engine.drafting.draft(&self.tokens, room);
+        let drafted = draft.len();
+        let mut batch = [0; 1 + MAX_DRAFT];
+        batch[0] = self.tokens[last];
+        batch[1..1 + drafted].copy_from_slice(draft);
+        engine.forward.set_threads(engine.tempo.threads());
+        engine.run(&batch[..1 + drafted])?;
+        engine.logits(last)?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        engine.drafting.learn(drafted, ms);
+        if drafted == 0 {
+            engine.tempo.learn(ms);
+        }
+        Ok(())
     }
 
     fn done(&mut self, reason: FinishReason) -> Finish {

@@ -1,6 +1,7 @@
 //! A model at work: prompts in, tokens and text out, step by step, so that whoever
 //! drives it can stop between any two steps.
 
+mod draft;
 mod engine;
 mod generation;
 mod loader;

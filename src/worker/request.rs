@@ -63,6 +63,7 @@ impl CompletionRequest {
             stop: fields.texts("stop")?,
             ignore_eos: fields.flag("ignore_eos")?.unwrap_or(false),
             cache_prompt: fields.flag("cache_prompt")?.unwrap_or(true),
+            prompt_lookup: fields.flag("prompt_lookup")?.unwrap_or(true),
             logprobs: fields.count("logprobs")?,
             echo: fields.flag("echo")?.unwrap_or(false),
         };
