@@ -310,6 +310,34 @@ export interface Score {
   perplexity: number;
 }
 
+/** Where the time of one phase went. */
+export interface PhaseProfile {
+  tokens: number;
+  /** All of the time, in milliseconds. */
+  ms: number;
+  /** Milliseconds of each step of the forward pass, all layers together. */
+  ops: Record<
+    | "embed"
+    | "norm"
+    | "qkv"
+    | "rope"
+    | "cache"
+    | "attention"
+    | "attention_output"
+    | "gate_up"
+    | "silu_mul"
+    | "down"
+    | "head",
+    number
+  >;
+}
+
+/** A measured prefill and decode. */
+export interface Profile {
+  prefill: PhaseProfile;
+  decode: PhaseProfile;
+}
+
 /** A loaded model. Requests run one after the other, in the order in which they came. */
 export class PageLM {
   private constructor();
@@ -336,6 +364,14 @@ export class PageLM {
   countTokens(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<number>;
   /** How probable a text, or a sequence of tokens, is to the model. */
   score(text: string | Iterable<number>, options?: RequestOptions): Promise<Score>;
+
+  /**
+   * Where the time goes, for a prompt of `prefill` tokens (512 by default) and `decode`
+   * tokens behind it (64).
+   *
+   * @throws {PageLMError} `context_overflow`, `unloaded`
+   */
+  profile(options?: { prefill?: number; decode?: number }): Promise<Profile>;
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`, as does all that is asked later. */
   unload(): Promise<void>;
 }

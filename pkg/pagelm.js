@@ -106,6 +106,15 @@ export class PageLM {
     return { tokens, logprobs, nll, perplexity };
   }
 
+  /**
+   * Where the time goes: milliseconds of each step of the forward pass, for a prompt of
+   * `prefill` tokens and for `decode` tokens behind it. The tokens mean nothing.
+   */
+  async profile({ prefill, decode } = {}) {
+    const report = await this.#connection.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
+    return { prefill: report.prefill, decode: report.decode };
+  }
+
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
   async unload() {
     this.#connection.close();

@@ -13,6 +13,7 @@ export const REQUEST = Object.freeze({
   DETOKENIZE: "detokenize",
   COUNT: "count",
   SCORE: "score",
+  PROFILE: "profile",
   ABORT: "abort",
 });
 

@@ -2,6 +2,7 @@
 //! all layers together, be it 256 or 1.
 
 use super::config::Config;
+use super::profile::{Op, OpTimes, Profile};
 use super::weights::{Layer, Weights};
 use crate::kernels::{PANEL_ROWS, rms_norm, silu_mul};
 use crate::kv_cache::{KvCache, zeros};
@@ -27,6 +28,7 @@ pub(crate) struct Forward {
     scratch: Scratch,
     attention: Attention,
     buffers: Buffers,
+    profile: Profile,
 }
 
 /// Activations of one chunk; widths of products are in whole panels.
@@ -94,6 +96,7 @@ impl Forward {
             cache,
             team,
             buffers,
+            profile: Profile::default(),
             weights,
             config,
         })
@@ -122,6 +125,16 @@ impl Forward {
     /// Whether the threads have all started.
     pub(crate) fn is_ready(&self) -> bool {
         self.team.is_ready()
+    }
+
+    /// Starts to take the times of the passes to come.
+    pub(crate) fn start_profile(&mut self) {
+        self.profile.start();
+    }
+
+    /// The times since then.
+    pub(crate) fn stop_profile(&mut self) -> OpTimes {
+        self.profile.stop()
     }
 
     /// Positions the cache has room for.
@@ -155,12 +168,14 @@ impl Forward {
             }
             self.weights.embedding.row(token as usize, row);
         }
+        self.profile.lap(Op::Embed);
         Ok(())
     }
 
     /// x += o · attention(rope(q), rope(k), v), all from norm(x).
     fn attend(&mut self, layer: usize, n_tokens: usize, start: usize) -> Result<()> {
-        let Forward { config, weights, cache, rope, team, scratch, attention, buffers } = self;
+        let Forward { config, weights, cache, rope, team, scratch, attention, buffers, profile } =
+            self;
         let Buffers { x, input, q, k, v, .. } = buffers;
         let (cache, layer) = (cache.layer_mut(layer), &weights.layers[layer]);
         let linear = Linear { team, scratch };
@@ -171,7 +186,9 @@ impl Forward {
         let v = &mut v[..n_tokens * kv_width];
 
         normed(team, config, x, &layer.attn_norm, n_tokens, layer.qkv_forms(), input)?;
+        profile.lap(Op::Norm);
         linear.run(input, [product(&layer.q, q), product(&layer.k, k), product(&layer.v, v)])?;
+        profile.lap(Op::Qkv);
         for (rows, width) in [(&mut *q, q_width), (&mut *k, kv_width)] {
             let n = if n_tokens > 1 { team.len() } else { 1 };
             let parts = Parts::new(rows, width, 1, n);
@@ -182,35 +199,45 @@ impl Forward {
                 }
             })?;
         }
+        profile.lap(Op::Rope);
         store_keys_values(team, cache, k, v, head_dim, kv_width, start)?;
+        profile.lap(Op::Cache);
         attention.run(team, q, cache, start, Forms::of([layer.o.layout()]), input)?;
-        linear.run(input, [added(&layer.o, x)])
+        profile.lap(Op::Attention);
+        linear.run(input, [added(&layer.o, x)])?;
+        profile.lap(Op::AttentionOutput);
+        Ok(())
     }
 
     /// x += down · (silu(gate) ⊙ up), both from norm(x).
     fn feed_forward(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
-        let Forward { config, weights, team, scratch, buffers, .. } = self;
+        let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
         let Buffers { x, input, gate, up, .. } = buffers;
         let layer: &Layer = &weights.layers[layer];
         let linear = Linear { team, scratch };
         let n_ff = config.n_ff;
 
         normed(team, config, x, &layer.ffn_norm, n_tokens, layer.ffn_forms(), input)?;
+        profile.lap(Op::Norm);
         linear.run(input, [product(&layer.gate, gate), product(&layer.up, up)])?;
+        profile.lap(Op::GateUp);
         let forms = Forms::of([layer.down.layout()]);
         input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
             rows.copy_from_slice(&gate[at.clone()]);
             silu_mul(rows, &up[at]);
         })?;
-        linear.run(input, [added(&layer.down, x)])
+        profile.lap(Op::SiluMul);
+        linear.run(input, [added(&layer.down, x)])?;
+        profile.lap(Op::Down);
+        Ok(())
     }
 
     /// Logits `[n, n_vocab padded to whole panels]` of some (at most [`MAX_HEAD`]) of the
     /// tokens that were last run.
     pub(crate) fn logits(&mut self, tokens: Range<usize>) -> Result<Logits<'_>> {
         assert!(tokens.len() <= MAX_HEAD);
-        let Forward { config, weights, team, scratch, buffers, .. } = self;
+        let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
         let head = weights.head();
         let stride = head.n_panels() * PANEL_ROWS;
         if buffers.logits.len() < tokens.len() * stride {
@@ -220,7 +247,9 @@ impl Forward {
         let x = &x[tokens.start * config.n_embd..];
         let forms = Forms::of([head.layout()]);
         normed(team, config, x, &weights.output_norm, tokens.len(), forms, input)?;
+        profile.lap(Op::Norm);
         Linear { team, scratch }.run(input, [product(head, logits)])?;
+        profile.lap(Op::Head);
         let rows = &logits[..tokens.len() * stride];
         Ok(Logits { rows, stride, n_vocab: config.n_vocab })
     }

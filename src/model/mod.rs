@@ -3,9 +3,11 @@
 mod config;
 mod forward;
 mod llama;
+mod profile;
 mod reader;
 mod weights;
 
 pub(crate) use config::Config;
 pub(crate) use forward::{Forward, MAX_CHUNK, MAX_HEAD};
+pub use profile::OpTimes;
 pub(crate) use reader::WeightsReader;

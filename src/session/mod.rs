@@ -6,13 +6,16 @@ mod engine;
 mod generation;
 mod loader;
 mod pace;
+mod profile;
 mod scoring;
 mod stop;
 mod tempo;
 
+pub use crate::model::OpTimes;
 pub use engine::{Engine, Info, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };
 pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
+pub use profile::{PhaseProfile, ProfileReport};
 pub use scoring::{Scores, Scoring};

@@ -43,6 +43,9 @@ pub(super) async fn answer(
         Request::Detokenize { tokens } => Ok(Reply::Text { text: tokenizer.decode(&tokens) }),
         Request::Count(input) => Ok(Reply::Count { count: engine.render_chat(&input)?.1.len() }),
         Request::Score(input) => score(id, input, engine, signal).await,
+        Request::Profile { prefill, decode } => {
+            Ok(Reply::Profile(engine.profile(prefill, decode)?))
+        }
         // `receive` keeps these two for itself, and `load` is answered above.
         Request::Load(_) | Request::Abort { .. } => {
             Err(Error::Internal { what: "a request out of place".into() })

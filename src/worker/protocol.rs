@@ -7,7 +7,7 @@
 use super::fields::{Fields, bad, must_be};
 use super::request::{CompletionRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, Timings, Usage};
+use crate::session::{FinishReason, ProfileReport, Timings, Usage};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +35,13 @@ pub enum Request {
     Count(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
+    /// Where the time of a prefill and of a decode goes.
+    Profile {
+        /// Tokens of the prompt.
+        prefill: usize,
+        /// Tokens after it.
+        decode: usize,
+    },
     /// That a request ends.
     Abort {
         /// Its id.
@@ -98,6 +105,10 @@ impl Request {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
             }),
+            "profile" => Request::Profile {
+                prefill: fields.count("prefill")?.unwrap_or(512),
+                decode: fields.count("decode")?.unwrap_or(64),
+            },
             "abort" => {
                 let target = fields.required("target")?;
                 let id = target.as_u64().and_then(|id| id.try_into().ok());
@@ -279,6 +290,8 @@ pub enum Reply {
         /// e^nll.
         perplexity: f64,
     },
+    /// Of `profile`.
+    Profile(ProfileReport),
 }
 
 /// A token's bytes as text, distinct for distinct bytes: as they are where they are whole

@@ -21,6 +21,7 @@ import type {
   Logprobs,
   PrefillProgress,
   RequestOptions,
+  Profile,
   Score,
   StoredModel,
   Stream,
@@ -120,6 +121,8 @@ export async function complete(lm: PageLM): Promise<void> {
 export async function measure(lm: PageLM): Promise<number> {
   const tokens: number[] = await lm.tokenize("text", { special: true });
   const text: string = await lm.detokenize(new Uint32Array(tokens));
+  const profile: Profile = await lm.profile({ prefill: 128, decode: 16 });
+  show(`${profile.prefill.ops.attention} ms`);
   const score: Score = await lm.score(text, { signal });
   const first: number | null | undefined = score.logprobs[0];
   await lm.unload();
