@@ -88,7 +88,10 @@ export interface GenerationOptions {
   min_p?: number | null | undefined;
   /** Above 1 makes recent tokens less probable. Default: 1. */
   repetition_penalty?: number | null | undefined;
-  /** An integer. The same seed gives the same text; by default each request has its own. */
+  /**
+   * An integer. The same seed gives the same text, whatever was cached and however many
+   * threads there are; by default each request has its own.
+   */
   seed?: number | null | undefined;
   /** Texts that end the answer and are not part of it. */
   stop?: string | readonly string[] | null | undefined;
