@@ -1,3 +1,6 @@
+/** The type of the KV cache's elements. */
+export type KvType = "f32" | "f16" | "q8";
+
 /** Which of the three binaries: plain SIMD, relaxed SIMD, relaxed SIMD with threads. */
 export type Variant = "simd" | "relaxed" | "threads";
 
@@ -10,6 +13,11 @@ export interface LoadOptions {
   threads?: number | undefined;
   /** Positions of the KV cache. By default what the model was trained for, at most 4096. */
   context?: number | undefined;
+  /**
+   * How keys and values are kept. Default: `"f16"`. `"f32"` takes twice the memory, `"q8"`
+   * half of it, with small errors.
+   */
+  kv_cache?: KvType | undefined;
   /** Takes this binary. By default the best that the browser can run. */
   variant?: Variant | undefined;
   /** `false` neither reads nor writes the browser's store. Default: `true`. */
@@ -41,6 +49,8 @@ export interface Info {
   readonly quantization: string;
   /** Positions of the KV cache. */
   readonly context: number;
+  /** How keys and values are kept. */
+  readonly kv_cache: KvType;
   /** Positions that the model was trained for. */
   readonly context_train: number;
   /** Tokens in the vocabulary. */

@@ -39,14 +39,14 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, threads, context, variant, cache, ...unknown } = object("options", options);
+    const { onProgress, signal, threads, context, kv_cache, variant, cache, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
     const message = {
       type: REQUEST.LOAD,
       url: address,
-      options: plain({ threads: threadCount(threads), context, variant: checkedVariant(variant), cache }),
+      options: plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache }),
     };
     const abort = abortSignal(signal);
     if (abort?.aborted) throw aborted(abort);

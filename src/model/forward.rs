@@ -5,7 +5,7 @@ use super::config::Config;
 use super::profile::{Op, OpTimes, Profile};
 use super::weights::{Layer, Weights};
 use crate::kernels::{PANEL_ROWS, rms_norm, silu_mul};
-use crate::kv_cache::{KvCache, zeros};
+use crate::kv_cache::{KvCache, KvType, zeros};
 use crate::ops::{
     Activations, Attention, Forms, Linear, Product, Rope, Scratch, store_keys_values,
 };
@@ -59,11 +59,12 @@ impl Forward {
     pub(crate) fn new(
         config: Config,
         weights: Weights,
+        kv_type: KvType,
         capacity: usize,
         team: Team,
     ) -> Result<Forward> {
         let Config { n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, .. } = config;
-        let cache = KvCache::new(n_layers, n_kv_heads, head_dim, capacity)?;
+        let cache = KvCache::new(kv_type, n_layers, n_kv_heads, head_dim, capacity)?;
         let max_width = n_embd.max(n_ff).max(config.q_width());
         let chunk = |width: usize| zeros(MAX_CHUNK.min(cache.capacity()) * width);
         let buffers = Buffers {

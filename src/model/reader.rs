@@ -5,7 +5,7 @@ use super::config::Config;
 use super::weights::{self, Tensors, Weights};
 use crate::gguf::{Header, TensorInfo};
 use crate::kernels::PANEL_ROWS;
-use crate::kv_cache::KvCache;
+use crate::kv_cache::{KvCache, KvType};
 use crate::quant::{self, Packed};
 use crate::{Error, Result};
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ impl WeightsReader {
     }
 
     /// Bytes that the weights will take, and those of a KV cache of `context` positions.
-    pub(crate) fn memory(&self, context: usize) -> (u64, u64) {
+    pub(crate) fn memory(&self, kv_type: KvType, context: usize) -> (u64, u64) {
         let packed = |tensor: &TensorInfo| match (&tensor.dims[..], quant::layout_of(tensor.dtype))
         {
             (&[n_cols, n_rows], Some(layout)) => {
@@ -74,7 +74,7 @@ impl WeightsReader {
             _ => tensor.n_elements() * 4,
         };
         let Config { n_layers, n_kv_heads, head_dim, .. } = self.config;
-        let kv_cache = KvCache::bytes_for(n_layers, n_kv_heads, head_dim, context);
+        let kv_cache = KvCache::bytes_for(kv_type, n_layers, n_kv_heads, head_dim, context);
         (self.plan.iter().map(packed).sum(), kv_cache)
     }
 

@@ -45,6 +45,9 @@ const EMPTY: Softmax = Softmax { max: f32::NEG_INFINITY, sum: 0.0 };
 
 /// What one thread needs for one block of keys.
 struct Scratch {
+    /// One block of keys and of values `[KEY_BLOCK, head_dim]`, where they are not kept as f32.
+    keys: Vec<f32>,
+    values: Vec<f32>,
     /// `[rows, KEY_BLOCK]`: a row for each query.
     scores: Vec<f32>,
     /// `[rows, head_dim]`
@@ -67,6 +70,8 @@ impl Attention {
     ) -> Result<Attention> {
         let rows = PANEL_TOKENS.max(n_heads / n_kv_heads);
         let scratch = PerThread::new(n_threads, || Scratch {
+            keys: vec![0.0; KEY_BLOCK * head_dim],
+            values: vec![0.0; KEY_BLOCK * head_dim],
             scores: vec![0.0; rows * KEY_BLOCK],
             weighted: vec![0.0; rows * head_dim],
             softmaxes: vec![[EMPTY; PANEL_TOKENS]; n_heads],
@@ -121,15 +126,15 @@ impl Attention {
             .take(n_keys.div_ceil(KEY_BLOCK) * n_kv_heads);
         let queue = Mutex::new(units);
         team.run(|tid| {
-            let scores = &mut self.scratch.of(tid).scores;
+            let Scratch { keys, values, scores, .. } = &mut *self.scratch.of(tid);
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((unit, (softmaxes, weighted))) = next else { break };
                 let (block, kv_head) = (unit / n_kv_heads, unit % n_kv_heads);
                 let q = &q[kv_head * group * head_dim..];
                 let q = Rows { data: q, stride: head_dim, n: group };
-                let keys = block_of(block, n_keys);
-                attend(q, head_dim, cache, kv_head, keys, |_| n_keys, scores, softmaxes, weighted);
+                let block = Block::new(cache, kv_head, block_of(block, n_keys), keys, values);
+                block.attend(q, head_dim, |_| n_keys, scores, softmaxes, weighted);
             }
         })
     }
@@ -151,7 +156,7 @@ impl Attention {
     /// Prefill: up to four tokens, from position `start` on, for all heads.
     fn panel(&self, q: &[f32], cache: &LayerCache, start: usize, tid: usize, out: &mut [f32]) {
         let Attention { head_dim, n_heads, .. } = *self;
-        let Scratch { scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
+        let Scratch { keys, values, scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
         let width = n_heads * head_dim;
         let n_tokens = q.len() / width;
         let n_keys = start + n_tokens;
@@ -159,25 +164,17 @@ impl Attention {
         out.fill(0.0);
         softmaxes.fill([EMPTY; PANEL_TOKENS]);
         for block in 0..n_keys.div_ceil(KEY_BLOCK) {
-            for head in 0..n_heads {
-                let rows = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
-                let (keys, seen) = (block_of(block, n_keys), |t| start + t + 1);
-                let mut parts = [EMPTY; PANEL_TOKENS];
-                attend(
-                    rows,
-                    head_dim,
-                    cache,
-                    head / group,
-                    keys,
-                    seen,
-                    scores,
-                    &mut parts[..n_tokens],
-                    weighted,
-                );
-                for (t, part) in parts[..n_tokens].iter().enumerate() {
-                    let out = &mut out[t * width + head * head_dim..][..head_dim];
-                    let weighted = &weighted[t * head_dim..][..head_dim];
-                    softmaxes[head][t].join(*part, weighted, out);
+            for kv_head in 0..self.n_kv_heads {
+                let block = Block::new(cache, kv_head, block_of(block, n_keys), keys, values);
+                for head in kv_head * group..(kv_head + 1) * group {
+                    let q = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
+                    let parts = &mut [EMPTY; PANEL_TOKENS][..n_tokens];
+                    block.attend(q, head_dim, |t| start + t + 1, scores, parts, weighted);
+                    for (t, part) in parts.iter().enumerate() {
+                        let out = &mut out[t * width + head * head_dim..][..head_dim];
+                        let weighted = &weighted[t * head_dim..][..head_dim];
+                        softmaxes[head][t].join(*part, weighted, out);
+                    }
                 }
             }
         }
@@ -211,37 +208,60 @@ fn block_of(block: usize, n_keys: usize) -> Range<usize> {
     block * KEY_BLOCK..n_keys.min((block + 1) * KEY_BLOCK)
 }
 
-/// Queries against one block of keys; query r sees the positions below `seen(r)`. Leaves a
-/// softmax and weighted values for each.
-#[allow(clippy::too_many_arguments)] // what it reads, and the scratch it is lent
-fn attend(
-    q: Rows,
-    head_dim: usize,
-    cache: &LayerCache,
-    kv_head: usize,
-    keys: Range<usize>,
-    seen: impl Fn(usize) -> usize,
-    scores: &mut [f32],
-    softmaxes: &mut [Softmax],
-    weighted: &mut [f32],
-) {
-    let panels = keys.start / PANEL_ROWS..keys.end.div_ceil(PANEL_ROWS);
-    let len = panels.len() * PANEL_ROWS;
-    score_keys(q, cache.keys(kv_head, panels), head_dim, scores, KEY_BLOCK);
-    for (r, softmax) in softmaxes.iter_mut().enumerate() {
-        let row = &mut scores[r * KEY_BLOCK..][..len];
-        let n = seen(r).min(keys.end).saturating_sub(keys.start);
-        *softmax = if n == 0 {
-            row.fill(0.0);
-            EMPTY
-        } else {
-            row[n..].fill(f32::NEG_INFINITY);
-            let (max, sum) = softmax_terms(row);
-            Softmax { max, sum }
-        };
+/// Some positions of a head, as f32.
+struct Block<'a> {
+    positions: Range<usize>,
+    /// `[panels, head_dim, 8]`
+    keys: &'a [f32],
+    /// `[positions, head_dim]`
+    values: &'a [f32],
+}
+
+impl<'a> Block<'a> {
+    /// `keys` and `values` are scratch.
+    fn new(
+        cache: &'a LayerCache,
+        kv_head: usize,
+        positions: Range<usize>,
+        keys: &'a mut [f32],
+        values: &'a mut [f32],
+    ) -> Block<'a> {
+        let panels = positions.start / PANEL_ROWS..positions.end.div_ceil(PANEL_ROWS);
+        Block {
+            keys: cache.keys(kv_head, panels, keys),
+            values: cache.values(kv_head, positions.clone(), values),
+            positions,
+        }
     }
-    let p = Rows { data: scores, stride: KEY_BLOCK, n: q.n };
-    weigh_values(p, cache.values(kv_head, keys), head_dim, weighted, head_dim);
+
+    /// Queries against this block; query r sees the positions below `seen(r)`. Leaves a
+    /// softmax and weighted values for each.
+    fn attend(
+        &self,
+        q: Rows,
+        head_dim: usize,
+        seen: impl Fn(usize) -> usize,
+        scores: &mut [f32],
+        softmaxes: &mut [Softmax],
+        weighted: &mut [f32],
+    ) {
+        let Range { start, end } = self.positions;
+        score_keys(q, self.keys, head_dim, scores, KEY_BLOCK);
+        for (r, softmax) in softmaxes.iter_mut().enumerate() {
+            let row = &mut scores[r * KEY_BLOCK..][..self.keys.len() / head_dim];
+            let n = seen(r).min(end).saturating_sub(start);
+            *softmax = if n == 0 {
+                row.fill(0.0);
+                EMPTY
+            } else {
+                row[n..].fill(f32::NEG_INFINITY);
+                let (max, sum) = softmax_terms(row);
+                Softmax { max, sum }
+            };
+        }
+        let p = Rows { data: scores, stride: KEY_BLOCK, n: q.n };
+        weigh_values(p, self.values, head_dim, weighted, head_dim);
+    }
 }
 
 /// Stores the keys and values `[n_tokens, n_kv_heads, head_dim]` of positions `start ..`.

@@ -4,7 +4,7 @@ use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
 use crate::chat::{ChatTemplate, RenderInput};
-use crate::kv_cache::KvCache;
+use crate::kv_cache::{KvCache, KvType};
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -15,6 +15,7 @@ use web_time::Instant;
 /// A loaded model.
 pub struct Engine {
     pub(super) forward: Forward,
+    kv_type: KvType,
     pub(super) context: usize,
     /// The tokens whose keys and values are in the cache.
     pub(super) cached: Vec<u32>,
@@ -50,6 +51,8 @@ pub struct Info {
     pub quantization: String,
     /// Positions of the KV cache.
     pub context: usize,
+    /// How keys and values are kept.
+    pub kv_cache: KvType,
     /// Positions that the model was trained for.
     pub context_train: usize,
     /// Tokens in the vocabulary.
@@ -74,6 +77,7 @@ pub struct Memory {
 impl Engine {
     pub(crate) fn new(
         forward: Forward,
+        kv_type: KvType,
         context: usize,
         tokenizer: Tokenizer,
         template: ChatTemplate,
@@ -83,6 +87,7 @@ impl Engine {
         let (pace, tempo) = (Pace::default(), Tempo::new(forward.n_threads()));
         Engine {
             forward,
+            kv_type,
             context,
             cached,
             n_rows: 0,
@@ -107,12 +112,19 @@ impl Engine {
             parameters: self.about.parameters,
             quantization: self.about.quantization.clone(),
             context: self.context,
+            kv_cache: self.kv_type,
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
             memory: Memory {
                 weights: self.forward.weights().n_bytes() as u64,
-                kv_cache: KvCache::bytes_for(config.n_layers, n_kv_heads, head_dim, capacity),
+                kv_cache: KvCache::bytes_for(
+                    self.kv_type,
+                    config.n_layers,
+                    n_kv_heads,
+                    head_dim,
+                    capacity,
+                ),
                 scratch: self.forward.scratch_bytes() as u64,
             },
         }

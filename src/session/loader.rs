@@ -4,6 +4,7 @@
 use super::engine::{About, Engine};
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Parsed, TensorInfo};
+use crate::kv_cache::KvType;
 use crate::model::{Config, Forward, WeightsReader};
 use crate::team::Team;
 use crate::tokenizer::Tokenizer;
@@ -16,6 +17,8 @@ pub struct LoadOptions {
     /// Positions of the KV cache, [`DEFAULT_CONTEXT`] by default; at most those that the
     /// model was trained for.
     pub context: Option<usize>,
+    /// How keys and values are kept.
+    pub kv_cache: KvType,
     /// Threads, this one among them.
     pub threads: usize,
 }
@@ -106,8 +109,9 @@ impl Loader {
         };
         let context = context(parts.weights.config(), self.options.context)?;
         let (config, weights) = parts.weights.finish()?;
-        let forward = Forward::new(config, weights, context, Team::new(self.options.threads))?;
-        Ok(Engine::new(forward, context, parts.tokenizer, parts.template, parts.about))
+        let LoadOptions { kv_cache, threads, .. } = self.options;
+        let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
+        Ok(Engine::new(forward, kv_cache, context, parts.tokenizer, parts.template, parts.about))
     }
 }
 
@@ -156,9 +160,13 @@ pub struct Preflight {
 ///
 /// # Errors
 /// As [`Loader::push`].
-pub fn preflight(header: &Header, asked_context: Option<usize>) -> Result<Preflight> {
+pub fn preflight(
+    header: &Header,
+    kv_type: KvType,
+    asked_context: Option<usize>,
+) -> Result<Preflight> {
     let parts = Parts::new(header)?;
     let context = context(parts.weights.config(), asked_context)?;
-    let (weights, kv_cache) = parts.weights.memory(context);
+    let (weights, kv_cache) = parts.weights.memory(kv_type, context);
     Ok(Preflight { weights, kv_cache, context })
 }

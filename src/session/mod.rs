@@ -11,6 +11,7 @@ mod scoring;
 mod stop;
 mod tempo;
 
+pub use crate::kv_cache::KvType;
 pub use crate::model::OpTimes;
 pub use engine::{Engine, Info, Memory};
 pub use generation::{

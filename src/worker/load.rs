@@ -23,7 +23,11 @@ pub(super) async fn load(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<(Engine, Reply)> {
-    let options = LoadOptions { context: request.context, threads: entry::threads() };
+    let options = LoadOptions {
+        context: request.context,
+        kv_cache: request.kv_cache,
+        threads: entry::threads(),
+    };
     let mut source = Source::open(&request.url, request.cache, signal).await?;
     let phase = match source.origin() {
         Origin::Network => Phase::Download,

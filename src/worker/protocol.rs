@@ -7,7 +7,7 @@
 use super::fields::{Fields, bad, must_be};
 use super::request::{CompletionRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, ProfileReport, Timings, Usage};
+use crate::session::{FinishReason, KvType, ProfileReport, Timings, Usage};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -56,6 +56,8 @@ pub struct LoadRequest {
     pub url: String,
     /// Positions of the KV cache.
     pub context: Option<usize>,
+    /// How keys and values are kept.
+    pub kv_cache: KvType,
     /// Whether to use and fill the store.
     pub cache: bool,
 }
@@ -128,6 +130,10 @@ impl LoadRequest {
         let load = LoadRequest {
             url,
             context: options.count("context")?,
+            kv_cache: match options.text("kv_cache")? {
+                Some(name) => KvType::from_name(&name)?,
+                None => KvType::default(),
+            },
             cache: options.flag("cache")?.unwrap_or(true),
         };
         // These chose the binary and started the helpers.
@@ -327,7 +333,9 @@ mod tests {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 1);
             let request = request.unwrap_or_else(|error| panic!("{message}: {error}"));
-            let expected = LoadRequest { url: "u".into(), context: Some(64), cache: false };
+            let kv_cache = KvType::default();
+            let expected =
+                LoadRequest { url: "u".into(), context: Some(64), kv_cache, cache: false };
             match request {
                 Request::Load(load) => assert_eq!(load, expected),
                 Request::Tokenize { special, .. } => assert!(special),

@@ -39,6 +39,7 @@ const options: LoadOptions = {
   signal,
   threads: 2,
   context: 2048,
+  kv_cache: "q8",
   variant,
   cache: false,
 };
