@@ -1,11 +1,40 @@
-//! The two products of attention over f32 keys and values.
+//! The two products of attention over f32 or f16 keys and values.
 //!
 //! Keys lie in panels of 8, `[panels][head_dim][8]`, values in rows `[n_keys][head_dim]`:
 //! both products are then the tile of the float kernels.
 
 use super::PANEL_ROWS;
-use super::float::tile;
+use super::f32x4::F32x4;
+use super::float::{FloatWeight, tile};
 use super::product::put;
+
+/// An f16 key or value, read times 2^-112, which spares a multiplication: what it meets is
+/// to be given times [`HALF_SCALE`]. Both stay far from the bounds of f32, so nothing is
+/// rounded otherwise than with f32.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Half(u16);
+
+/// 2^112.
+pub(crate) const HALF_SCALE: f32 = super::f32x4::F16_SCALE;
+
+impl Half {
+    /// Halves from their bits.
+    pub(crate) fn from_bits(bits: &[u16]) -> &[Half] {
+        // SAFETY: `Half` is a `u16`, transparently.
+        unsafe { core::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
+    }
+}
+
+impl FloatWeight for Half {
+    const SCALE: f32 = 1.0;
+
+    #[inline(always)]
+    unsafe fn load8(p: *const Half) -> [F32x4; 2] {
+        // SAFETY: by the caller.
+        unsafe { [F32x4::from_f16_scaled(p.cast()), F32x4::from_f16_scaled(p.add(4).cast())] }
+    }
+}
 
 /// Rows of a matrix that do not follow each other without a gap.
 #[derive(Clone, Copy)]
@@ -28,9 +57,9 @@ impl Rows<'_> {
 /// `scores[r][key] = q[r] · keys[key]`, for all keys of the panels.
 ///
 /// `keys` is `[panels][head_dim][8]`; a row of `scores` has `panels · 8` values.
-pub(crate) fn score_keys(
+pub(crate) fn score_keys<W: FloatWeight>(
     q: Rows,
-    keys: &[f32],
+    keys: &[W],
     head_dim: usize,
     scores: &mut [f32],
     scores_stride: usize,
@@ -47,9 +76,9 @@ pub(crate) fn score_keys(
 /// `out[r] = Σ_key p[r][key] · values[key]`.
 ///
 /// `values` is `[n_keys][head_dim]`; rows of `p` have at least `n_keys` values.
-pub(crate) fn weigh_values(
+pub(crate) fn weigh_values<W: FloatWeight>(
     p: Rows,
-    values: &[f32],
+    values: &[W],
     head_dim: usize,
     out: &mut [f32],
     out_stride: usize,
@@ -62,35 +91,42 @@ pub(crate) fn weigh_values(
 }
 
 /// `c[r][0..8] = a[r][0..k] · b`, b being k rows of 8, `b_stride` apart.
-fn product(a: Rows, k: usize, b: &[f32], b_stride: usize, c: &mut [f32], c_stride: usize) {
+fn product<W: FloatWeight>(
+    a: Rows,
+    k: usize,
+    b: &[W],
+    b_stride: usize,
+    c: &mut [f32],
+    c_stride: usize,
+) {
     assert!(k > 0 && b.len() >= (k - 1) * b_stride + PANEL_ROWS);
     let mut r = 0;
     while r < a.n {
         let rows = (a.n - r).min(4);
         let (a_row, c) = (&a.data[r * a.stride..], &mut c[r * c_stride..]);
         match rows {
-            1 => product_rows::<1>(a_row, a.stride, k, b, b_stride, c, c_stride),
-            2 => product_rows::<2>(a_row, a.stride, k, b, b_stride, c, c_stride),
-            3 => product_rows::<3>(a_row, a.stride, k, b, b_stride, c, c_stride),
-            _ => product_rows::<4>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            1 => product_rows::<W, 1>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            2 => product_rows::<W, 2>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            3 => product_rows::<W, 3>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            _ => product_rows::<W, 4>(a_row, a.stride, k, b, b_stride, c, c_stride),
         }
         r += rows;
     }
 }
 
 #[inline(always)]
-fn product_rows<const R: usize>(
+fn product_rows<W: FloatWeight, const R: usize>(
     a: &[f32],
     a_stride: usize,
     k: usize,
-    b: &[f32],
+    b: &[W],
     b_stride: usize,
     c: &mut [f32],
     c_stride: usize,
 ) {
     assert!(a.len() >= (R - 1) * a_stride + k);
     // SAFETY: a is checked above, b by the caller.
-    let sum = unsafe { tile::<f32, R>(a.as_ptr(), a_stride, b.as_ptr(), b_stride, k) };
+    let sum = unsafe { tile::<W, R>(a.as_ptr(), a_stride, b.as_ptr(), b_stride, k) };
     for (r, sum) in sum.into_iter().enumerate() {
         put(&mut c[r * c_stride..][..PANEL_ROWS], sum, false);
     }

@@ -27,7 +27,7 @@ mod stripe;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attend::{Rows, score_keys, weigh_values};
+pub(crate) use attend::{HALF_SCALE, Half, Rows, score_keys, weigh_values};
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{Level, Q8_BLOCK, affine_scales, q4_block, q7_block};
 pub(crate) use product::{Q4, Q7, Q8, Quantised, Weights, gemm, gemv};

@@ -117,6 +117,20 @@ impl LayerCache {
         self.keys.as_f32(vectors, self.head_dim, scratch, scale)
     }
 
+    /// Keys and values of a head as halves, where they are kept so: `[panels, head_dim, 8]`
+    /// and `[positions, head_dim]`.
+    pub(crate) fn halves(&self, head: usize, positions: Range<usize>) -> Option<(&[u16], &[u16])> {
+        let (Elements::F16(keys), Elements::F16(values)) = (&self.keys, &self.values) else {
+            return None;
+        };
+        let of = |x: Range<usize>| x.start * self.head_dim..x.end * self.head_dim;
+        let whole = positions.start..positions.end.next_multiple_of(PANEL_ROWS);
+        Some((
+            &keys[of(vectors(head, self.capacity, whole))],
+            &values[of(vectors(head, self.capacity, positions))],
+        ))
+    }
+
     /// Values of a head, `[positions, head_dim]`, as f32: as they are kept, or in `scratch`.
     pub(crate) fn values<'a>(
         &'a self,

@@ -9,7 +9,8 @@
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
-    PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, softmax_terms, weigh_values,
+    HALF_SCALE, Half, PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, softmax_terms,
+    weigh_values,
 };
 use crate::kv_cache::{LayerCache, zeros};
 use crate::team::{PerThread, Team};
@@ -98,6 +99,9 @@ impl Attention {
         // Scaling the queries is cheaper than scaling the scores.
         scale(queries, 1.0 / (self.head_dim as f32).sqrt());
         if n_tokens == 1 {
+            if cache.halves(0, 0..0).is_some() {
+                scale(queries, HALF_SCALE);
+            }
             self.blocks_of_one(team, queries, cache, start + 1)?;
             return out.produce(team, 1, width, forms, |_, _, row| self.join_all(start + 1, row));
         }
@@ -133,7 +137,9 @@ impl Attention {
                 let (block, kv_head) = (unit / n_kv_heads, unit % n_kv_heads);
                 let q = &q[kv_head * group * head_dim..];
                 let q = Rows { data: q, stride: head_dim, n: group };
-                let block = Block::new(cache, kv_head, block_of(block, n_keys), keys, values);
+                let positions = block_of(block, n_keys);
+                let block = Block::halves(cache, kv_head, positions.clone())
+                    .unwrap_or_else(|| Block::new(cache, kv_head, positions, keys, values));
                 block.attend(q, head_dim, |_| n_keys, scores, softmaxes, weighted);
             }
         })
@@ -208,17 +214,19 @@ fn block_of(block: usize, n_keys: usize) -> Range<usize> {
     block * KEY_BLOCK..n_keys.min((block + 1) * KEY_BLOCK)
 }
 
-/// Some positions of a head, as f32.
+/// Keys `[panels, head_dim, 8]` and values `[positions, head_dim]` of a head.
 struct Block<'a> {
     positions: Range<usize>,
-    /// `[panels, head_dim, 8]`
-    keys: &'a [f32],
-    /// `[positions, head_dim]`
-    values: &'a [f32],
+    elements: Elements<'a>,
+}
+
+enum Elements<'a> {
+    F32(&'a [f32], &'a [f32]),
+    F16(&'a [Half], &'a [Half]),
 }
 
 impl<'a> Block<'a> {
-    /// `keys` and `values` are scratch.
+    /// As f32: for many queries, in `keys` and `values` where they are not kept so.
     fn new(
         cache: &'a LayerCache,
         kv_head: usize,
@@ -227,11 +235,17 @@ impl<'a> Block<'a> {
         values: &'a mut [f32],
     ) -> Block<'a> {
         let panels = positions.start / PANEL_ROWS..positions.end.div_ceil(PANEL_ROWS);
-        Block {
-            keys: cache.keys(kv_head, panels, keys),
-            values: cache.values(kv_head, positions.clone(), values),
-            positions,
-        }
+        let keys = cache.keys(kv_head, panels, keys);
+        let values = cache.values(kv_head, positions.clone(), values);
+        Block { positions, elements: Elements::F32(keys, values) }
+    }
+
+    /// As halves, where they are kept so: for the few queries of one token, which must be
+    /// given times [`HALF_SCALE`].
+    fn halves(cache: &'a LayerCache, kv_head: usize, positions: Range<usize>) -> Option<Block<'a>> {
+        let (keys, values) = cache.halves(kv_head, positions.clone())?;
+        let elements = Elements::F16(Half::from_bits(keys), Half::from_bits(values));
+        Some(Block { positions, elements })
     }
 
     /// Queries against this block; query r sees the positions below `seen(r)`. Leaves a
@@ -246,9 +260,13 @@ impl<'a> Block<'a> {
         weighted: &mut [f32],
     ) {
         let Range { start, end } = self.positions;
-        score_keys(q, self.keys, head_dim, scores, KEY_BLOCK);
+        match self.elements {
+            Elements::F32(keys, _) => score_keys(q, keys, head_dim, scores, KEY_BLOCK),
+            Elements::F16(keys, _) => score_keys(q, keys, head_dim, scores, KEY_BLOCK),
+        }
+        let len = (end - start).next_multiple_of(PANEL_ROWS);
         for (r, softmax) in softmaxes.iter_mut().enumerate() {
-            let row = &mut scores[r * KEY_BLOCK..][..self.keys.len() / head_dim];
+            let row = &mut scores[r * KEY_BLOCK..][..len];
             let n = seen(r).min(end).saturating_sub(start);
             *softmax = if n == 0 {
                 row.fill(0.0);
@@ -258,9 +276,15 @@ impl<'a> Block<'a> {
                 let (max, sum) = softmax_terms(row);
                 Softmax { max, sum }
             };
+            if let Elements::F16(..) = self.elements {
+                scale(row, HALF_SCALE);
+            }
         }
         let p = Rows { data: scores, stride: KEY_BLOCK, n: q.n };
-        weigh_values(p, self.values, head_dim, weighted, head_dim);
+        match self.elements {
+            Elements::F32(_, values) => weigh_values(p, values, head_dim, weighted, head_dim),
+            Elements::F16(_, values) => weigh_values(p, values, head_dim, weighted, head_dim),
+        }
     }
 }
 
