@@ -51,7 +51,7 @@ async function main() {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) return process.stdout.write(HELP);
   const engines = chosenEngines(values);
-  if (!existsSync(values.model)) throw new Error(`No model at ${values.model}. Run ./build.sh build, or give --model.`);
+  if (!existsSync(values.model)) throw new Error(`No model at ${values.model}. Run ./build.sh bench, or give --model.`);
   const settings = {
     model: path.basename(values.model),
     threads: positive(values, "threads"),

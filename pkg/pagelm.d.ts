@@ -199,6 +199,10 @@ export interface Timings {
   prefill_ms: number;
   /** Milliseconds for all tokens after it. */
   decode_ms: number;
+  /** Tokens that were drafted. */
+  draft_n: number;
+  /** Of these, those that the model chose as well. */
+  draft_n_accepted: number;
 }
 
 export interface ChatCompletion {

@@ -91,8 +91,10 @@ export class PageLM {
 
   /** How many tokens a conversation is, as the model's template writes it. */
   async countTokens(messages, options = {}) {
-    const { add_generation_prompt, tools, variables } = options;
-    const fields = plain({ messages, add_generation_prompt, tools, variables });
+    const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
+    const [surplus] = Object.keys(unknown);
+    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
+    const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
     return (await this.#connection.request({ type: REQUEST.COUNT, ...fields })).count;
   }
 
@@ -100,9 +102,12 @@ export class PageLM {
    * How probable a text, or a sequence of tokens, is to the model:
    * nll = -1/T Σ log P(x_t | x_<t) over the T tokens that have others before them.
    */
-  async score(text, { signal } = {}) {
+  async score(text, { signal, onProgress } = {}) {
+    const onAnswer = ({ type, phase, loaded, total }) => {
+      if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
+    };
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
-    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal) });
+    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
   }
 

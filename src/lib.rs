@@ -19,7 +19,7 @@ pub mod sampling;
 pub mod session;
 #[cfg(target_arch = "wasm32")]
 pub mod store;
-pub mod team;
+mod team;
 pub mod tokenizer;
 pub mod worker;
 

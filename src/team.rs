@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The most threads a team can have.
-pub const MAX_THREADS: usize = 16;
+pub(crate) const MAX_THREADS: usize = 16;
 
 /// Turns to spin before sleeping; measured: below, sleeping costs decode; above, a
 /// second program on the same core starves.
@@ -38,14 +38,14 @@ struct Shared {
     epoch: Line<AtomicU32>,
     /// Helpers still inside the current region.
     running: Line<AtomicU32>,
-    /// Helpers that have entered their loop.
-    ready: AtomicU32,
     /// Helpers asleep, and whether the leader is.
     sleepers: AtomicU32,
     leader_sleeps: AtomicBool,
     lock: Mutex<()>,
     start: Condvar,
     end: Condvar,
+    /// Whether a region is running.
+    busy: AtomicBool,
     broken: AtomicBool,
     closed: AtomicBool,
     job: UnsafeCell<Option<*const Job>>,
@@ -60,7 +60,7 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 /// The team as its leader sees it.
-pub struct Team {
+pub(crate) struct Team {
     shared: Arc<Shared>,
 }
 
@@ -72,20 +72,20 @@ impl Team {
     /// A team of `n` threads (1 to [`MAX_THREADS`]), the caller among them.
     ///
     /// On the host the helpers are started here. On wasm32 the caller starts them as
-    /// workers that call [`helper_loop`]; the team can be used once [`Team::is_ready`].
-    pub fn new(n: usize) -> Team {
+    /// workers that call [`helper_loop`], each number once.
+    pub(crate) fn new(n: usize) -> Team {
         let n = n.clamp(1, MAX_THREADS);
         let shared = Arc::new(Shared {
             n,
             active: AtomicU32::new(n as u32),
             epoch: Line(AtomicU32::new(0)),
             running: Line(AtomicU32::new(0)),
-            ready: AtomicU32::new(0),
             sleepers: AtomicU32::new(0),
             leader_sleeps: AtomicBool::new(false),
             lock: Mutex::new(()),
             start: Condvar::new(),
             end: Condvar::new(),
+            busy: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             job: UnsafeCell::new(None),
@@ -104,32 +104,32 @@ impl Team {
 
     /// Threads that regions run on now.
     #[allow(clippy::len_without_is_empty)] // a team is never empty
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shared.active.load(Ordering::Relaxed) as usize
     }
 
     /// Threads in the team.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.shared.n
     }
 
     /// Runs the regions to come on `n` threads only (1 to [`Team::size`]).
-    pub fn set_len(&self, n: usize) {
+    pub(crate) fn set_len(&self, n: usize) {
         self.shared.active.store(n.clamp(1, self.shared.n) as u32, Ordering::Relaxed);
-    }
-
-    /// Whether every helper has arrived.
-    pub fn is_ready(&self) -> bool {
-        self.shared.ready.load(Ordering::Acquire) as usize == self.shared.n - 1
     }
 
     /// Runs `f(tid)` once on every active thread, tid in 0..len, and returns when all are done.
     ///
     /// # Errors
-    /// [`Error::ThreadLost`] if a helper died, now or before.
-    pub fn run(&self, f: impl Fn(usize) + Sync) -> Result<()> {
+    /// [`Error::ThreadLost`] if more than one thread is active and a helper died, now or before.
+    ///
+    /// # Panics
+    /// If a region is running: `f` must not start another.
+    pub(crate) fn run(&self, f: impl Fn(usize) + Sync) -> Result<()> {
         let shared = &*self.shared;
         let n = self.len();
+        assert!(!shared.busy.swap(true, Ordering::Acquire), "a region within a region");
+        let _idle = Idle(&shared.busy);
         if n > 1 {
             if shared.broken.load(Ordering::Acquire) {
                 return Err(Error::ThreadLost);
@@ -156,7 +156,7 @@ impl Team {
 
     /// Runs `f` on every thread if `many`, else on this one alone: for work that may be too
     /// small to share.
-    pub fn run_if(&self, many: bool, f: impl Fn(usize) + Sync) -> Result<()> {
+    pub(crate) fn run_if(&self, many: bool, f: impl Fn(usize) + Sync) -> Result<()> {
         if many {
             self.run(f)
         } else {
@@ -170,6 +170,15 @@ impl Drop for Team {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         self.shared.begin(self.shared.n);
+    }
+}
+
+/// Ends a region when it goes out of scope.
+struct Idle<'a>(&'a AtomicBool);
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -225,7 +234,6 @@ impl Shared {
         // A helper may miss regions that it has no part in, but no other: they end only
         // when all who take part have left.
         let mut seen = 0;
-        self.ready.fetch_add(1, Ordering::Release);
         loop {
             seen = self.await_region(seen);
             if self.closed.load(Ordering::Acquire) {
@@ -292,7 +300,8 @@ fn spin_until(done: impl Fn() -> bool) -> bool {
 ///
 /// # Errors
 /// [`Error::Internal`] if there is no team.
-pub fn helper_loop(tid: usize) -> Result<()> {
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))] // the host starts its own
+pub(crate) fn helper_loop(tid: usize) -> Result<()> {
     let team = WASM_TEAM.get().ok_or(Error::Internal { what: "no thread team".into() })?;
     team.help(tid);
     Ok(())
@@ -300,7 +309,8 @@ pub fn helper_loop(tid: usize) -> Result<()> {
 
 /// Tells the team that a helper has trapped within a region. A trap does not unwind, so
 /// the worker's JavaScript calls this from its `catch`.
-pub fn poison() {
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))] // the host unwinds
+pub(crate) fn poison() {
     if let Some(team) = WASM_TEAM.get() {
         team.broken.store(true, Ordering::Release);
         team.leave();
@@ -408,6 +418,13 @@ mod tests {
             .unwrap();
         }
         assert_eq!(sum.into_inner(), 18);
+    }
+
+    #[test]
+    #[should_panic(expected = "a region within a region")]
+    fn regions_do_not_nest() {
+        let team = Team::new(1);
+        let _ = team.run(|_| drop(team.run(|_| ())));
     }
 
     #[test]

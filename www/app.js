@@ -117,6 +117,7 @@ async function remove(url) {
 /** What the buttons under an error do, by remedy. */
 const remedies = {
   retry: () => (PageLM ? load() : location.reload()),
+  reload: () => reload(loadOptions),
   unstored: () => reload({ ...loadOptions, cache: false }),
   single: () => reload({ ...loadOptions, threads: 1 }),
   choose: openModels,

@@ -70,6 +70,11 @@ pub enum Parsed {
 }
 
 impl Header {
+    /// Elements of all tensors together.
+    pub fn n_elements(&self) -> u64 {
+        self.tensors.iter().map(TensorInfo::n_elements).fold(0, u64::saturating_add)
+    }
+
     /// Parses the file's first `bytes`; bytes after the header are ignored.
     ///
     /// Call again with more bytes after [`Parsed::NeedMore`]. A try on an

@@ -70,7 +70,9 @@ impl KvCache {
         capacity: usize,
     ) -> u64 {
         let positions = capacity.next_multiple_of(PANEL_ROWS) as u64;
-        2 * n_layers as u64 * n_kv_heads as u64 * kind.bytes(head_dim) as u64 * positions
+        [n_layers, n_kv_heads, kind.bytes(head_dim)]
+            .iter()
+            .fold(2 * positions, |bytes, n| bytes.saturating_mul(*n as u64))
     }
 
     /// Positions there is room for.

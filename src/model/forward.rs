@@ -18,6 +18,9 @@ pub(crate) const MAX_CHUNK: usize = 128;
 /// The most tokens whose logits are computed together.
 pub(crate) const MAX_HEAD: usize = 16;
 
+/// Rows of logits there is always room for: a token and a draft.
+pub(crate) const LOGITS_ROWS: usize = 4;
+
 /// A model ready to run: weights, cache, and every buffer it will ever need.
 pub(crate) struct Forward {
     config: Config,
@@ -75,7 +78,7 @@ impl Forward {
             v: chunk(config.kv_width())?,
             gate: chunk(n_ff)?,
             up: chunk(n_ff)?,
-            logits: zeros(config.n_vocab.next_multiple_of(PANEL_ROWS))?,
+            logits: zeros(LOGITS_ROWS * config.n_vocab.next_multiple_of(PANEL_ROWS))?,
         };
         let factors = weights.rope_factors.as_deref();
         Ok(Forward {
@@ -121,11 +124,6 @@ impl Forward {
     /// Works on `n` threads only from now on.
     pub(crate) fn set_threads(&mut self, n: usize) {
         self.team.set_len(n);
-    }
-
-    /// Whether the threads have all started.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.team.is_ready()
     }
 
     /// Starts to take the times of the passes to come.
@@ -265,7 +263,8 @@ impl Forward {
     pub(crate) fn scratch_bytes(&self) -> usize {
         let b = &self.buffers;
         let floats = [&b.x, &b.q, &b.k, &b.v, &b.gate, &b.up, &b.logits];
-        floats.iter().map(|f| f.len() * 4).sum::<usize>() + self.rope.n_bytes()
+        let floats: usize = floats.iter().map(|f| f.len() * 4).sum();
+        floats + b.input.n_bytes() + self.rope.n_bytes()
     }
 }
 

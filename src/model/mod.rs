@@ -8,6 +8,6 @@ mod reader;
 mod weights;
 
 pub(crate) use config::Config;
-pub(crate) use forward::{Forward, MAX_CHUNK, MAX_HEAD};
+pub(crate) use forward::{Forward, LOGITS_ROWS, MAX_CHUNK, MAX_HEAD};
 pub use profile::OpTimes;
 pub(crate) use reader::WeightsReader;

@@ -68,14 +68,12 @@ impl WeightsReader {
     pub(crate) fn memory(&self, kv_type: KvType, context: usize) -> (u64, u64) {
         let packed = |tensor: &TensorInfo| match (&tensor.dims[..], quant::layout_of(tensor.dtype))
         {
-            (&[n_cols, n_rows], Some(layout)) => {
-                Packed::bytes_for(layout, n_rows as usize, n_cols as usize) as u64
-            }
-            _ => tensor.n_elements() * 4,
+            (&[n_cols, n_rows], Some(layout)) => Packed::bytes_for(layout, n_rows, n_cols),
+            _ => tensor.n_elements().saturating_mul(4),
         };
         let Config { n_layers, n_kv_heads, head_dim, .. } = self.config;
         let kv_cache = KvCache::bytes_for(kv_type, n_layers, n_kv_heads, head_dim, context);
-        (self.plan.iter().map(packed).sum(), kv_cache)
+        (self.plan.iter().map(packed).fold(0, u64::saturating_add), kv_cache)
     }
 
     /// Whether all tensors are there.

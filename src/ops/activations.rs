@@ -92,6 +92,11 @@ impl Activations {
         })
     }
 
+    /// Bytes in memory.
+    pub(crate) fn n_bytes(&self) -> usize {
+        4 * self.rows.len() + self.affine.len() + self.symmetric.len()
+    }
+
     /// Tokens at present.
     pub(crate) fn n_tokens(&self) -> usize {
         self.n_tokens

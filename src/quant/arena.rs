@@ -10,7 +10,9 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    pub(super) fn zeroed(len: usize) -> Result<Arena> {
+    pub(super) fn zeroed(len: u64) -> Result<Arena> {
+        let full = |_| Error::OutOfMemory { needed: len };
+        let len = usize::try_from(len).map_err(full)?;
         let n = len.div_ceil(size_of::<u128>());
         let mut words = Vec::new();
         words.try_reserve_exact(n).map_err(|_| Error::OutOfMemory { needed: len as u64 })?;

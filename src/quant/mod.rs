@@ -78,7 +78,7 @@ pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
 }
 
 impl Layout {
-    /// Bytes of a panel of 8 rows.
+    /// Bytes of a panel of 8 rows: of a matrix that is in memory, they fit a `usize`.
     fn panel_bytes(self, n_cols: usize) -> usize {
         match self {
             Layout::Q4 => n_cols / BLOCK * q4_block(1),
@@ -103,13 +103,16 @@ pub(crate) struct Packed {
 
 impl Packed {
     /// Bytes that a matrix takes.
-    pub(crate) fn bytes_for(layout: Layout, n_rows: usize, n_cols: usize) -> usize {
-        n_rows.div_ceil(PANEL_ROWS) * layout.panel_bytes(n_cols)
+    pub(crate) fn bytes_for(layout: Layout, n_rows: u64, n_cols: u64) -> u64 {
+        // All layouts take whole bytes for a block of 32 columns of a panel, or for one column.
+        let unit = if matches!(layout, Layout::F16 | Layout::F32) { 1 } else { BLOCK };
+        let panel = (n_cols / unit as u64).saturating_mul(layout.panel_bytes(unit) as u64);
+        n_rows.div_ceil(PANEL_ROWS as u64).saturating_mul(panel)
     }
 
     /// All zero, to be filled by [`Packed::pack_panel`].
     pub(crate) fn zeroed(layout: Layout, n_rows: usize, n_cols: usize) -> Result<Packed> {
-        let data = Arena::zeroed(Self::bytes_for(layout, n_rows, n_cols))?;
+        let data = Arena::zeroed(Self::bytes_for(layout, n_rows as u64, n_cols as u64))?;
         Ok(Packed { layout, n_rows, n_cols, data })
     }
 

@@ -6,21 +6,19 @@
 //! Whether it pays depends on text and device, so it is measured: tokens won against time
 //! spent. A draft that did not pay is followed by a pause, longer each time.
 
+use crate::model::LOGITS_ROWS;
+
 /// Tokens that must have occurred before, in this order.
 const NGRAM: usize = 3;
-/// Tokens of a draft: at first, and after one that was right to its end.
-const SHORT: usize = 3;
-const LONG: usize = MAX_DRAFT;
-/// The longest draft: with the token before it, two panels of tokens.
-pub(super) const MAX_DRAFT: usize = 7;
+/// Tokens of a draft: with the token before it, one panel of tokens.
+pub(super) const MAX_DRAFT: usize = LOGITS_ROWS - 1;
 /// Tokens without drafts after one that did not pay; doubled each time.
 const FIRST_PAUSE: u32 = 8;
 const LONGEST_PAUSE: u32 = 256;
 
-/// When to draft, and how much.
+/// When to draft.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drafting {
-    len: usize,
     /// Tokens until the next draft, and how long the next pause will be.
     pause: u32,
     next_pause: u32,
@@ -33,13 +31,12 @@ pub(super) struct Drafting {
 #[derive(Clone, Copy, Debug)]
 struct Batch {
     ms: f64,
-    drafted: usize,
     right: usize,
 }
 
 impl Default for Drafting {
     fn default() -> Drafting {
-        Drafting { len: SHORT, pause: 0, next_pause: FIRST_PAUSE, single_ms: None, batch: None }
+        Drafting { pause: 0, next_pause: FIRST_PAUSE, single_ms: None, batch: None }
     }
 }
 
@@ -56,14 +53,14 @@ impl Drafting {
             return &[]; // without a measure, nothing can be said to pay
         }
         let Some(start) = last_occurrence(tokens) else { return &[] };
-        let end = tokens.len().min(start + self.len.min(room));
+        let end = tokens.len().min(start + room.min(MAX_DRAFT));
         &tokens[start..end]
     }
 
     /// Learns how long the pass took that read one token and a draft.
     pub(super) fn learn(&mut self, drafted: usize, ms: f64) {
         if drafted > 0 {
-            self.batch = Some(Batch { ms, drafted, right: 0 });
+            self.batch = Some(Batch { ms, right: 0 });
             return;
         }
         let before = self.single_ms.unwrap_or(ms);
@@ -77,11 +74,10 @@ impl Drafting {
         }
     }
 
-    /// Judges the last draft.
-    fn settle(&mut self) {
+    /// Judges the last draft. To be called when a request begins, whose first token is no
+    /// draft's.
+    pub(super) fn settle(&mut self) {
         let (Some(batch), Some(single_ms)) = (self.batch.take(), self.single_ms) else { return };
-        let whole = batch.right == batch.drafted;
-        self.len = if whole { LONG } else { SHORT };
         if (1 + batch.right) as f64 * single_ms > batch.ms {
             self.next_pause = FIRST_PAUSE;
         } else {
@@ -118,21 +114,22 @@ mod tests {
     }
 
     #[test]
-    fn what_pays_grows_and_what_does_not_rests() {
+    fn what_does_not_pay_rests() {
         let tokens: Vec<u32> = (0..40).chain(0..3).collect();
         let mut drafting = ready();
-        assert_eq!(drafting.draft(&tokens, 10).len(), SHORT);
-        drafting.learn(SHORT, 10.0);
-        (0..SHORT).for_each(|_| drafting.right());
-        assert_eq!(drafting.draft(&tokens, 10).len(), LONG);
+        for _ in 0..2 {
+            assert_eq!(drafting.draft(&tokens, 10).len(), MAX_DRAFT);
+            drafting.learn(MAX_DRAFT, 10.0);
+            (0..MAX_DRAFT).for_each(|_| drafting.right());
+        }
         for pause in [FIRST_PAUSE, 2 * FIRST_PAUSE] {
-            drafting.learn(LONG, 20.0);
+            assert_eq!(drafting.draft(&tokens, 10).len(), MAX_DRAFT);
+            drafting.learn(MAX_DRAFT, 20.0);
             drafting.right();
             for _ in 0..pause {
                 assert!(drafting.draft(&tokens, 10).is_empty());
                 drafting.learn(0, 5.0);
             }
-            assert_eq!(drafting.draft(&tokens, 10).len(), SHORT);
         }
     }
 }

@@ -130,11 +130,6 @@ impl Engine {
         }
     }
 
-    /// Whether all threads have started: on wasm32 they arrive after the engine is made.
-    pub fn is_ready(&self) -> bool {
-        self.forward.is_ready()
-    }
-
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
@@ -172,6 +167,7 @@ impl Engine {
         self.scored = 0..0;
         Ok(start.elapsed().as_secs_f64() * 1e3)
     }
+
     /// Logits `[n_vocab]` of the token at `position`, which was run last, or among the last
     /// few. Those behind it are computed with it.
     pub(super) fn logits(&mut self, position: usize) -> Result<&[f32]> {

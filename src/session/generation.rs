@@ -119,6 +119,10 @@ pub struct Timings {
     pub prefill_ms: f64,
     /// All tokens after the prompt.
     pub decode_ms: f64,
+    /// Tokens that were drafted.
+    pub draft_n: usize,
+    /// Of the tokens that were drafted, those that the model chose as well.
+    pub draft_n_accepted: usize,
 }
 
 /// A request under way.
@@ -166,6 +170,7 @@ impl Generation {
         let all_logits = params.echo && params.logprobs.is_some();
         let most = if params.cache_prompt && !all_logits { prompt.len() - 1 } else { 0 };
         let cached_tokens = engine.keep_prefix(&prompt, most);
+        engine.drafting.settle();
         let prompt_len = prompt.len();
         // Room for all tokens: none is allocated while decoding.
         prompt.reserve(params.max_tokens.unwrap_or(engine.context).min(engine.context));
@@ -249,6 +254,7 @@ impl Generation {
         // The last token is run only now, when another is wanted, and only if no draft had it.
         if engine.cached.get(last) == Some(&self.tokens[last]) {
             engine.drafting.right();
+            self.timings.draft_n_accepted += usize::from(last >= self.prompt_len);
         } else {
             self.run_last(engine)?;
         }
@@ -285,7 +291,7 @@ impl Generation {
         let last = self.tokens.len() - 1;
         engine.cached.truncate(last);
         let left = self.params.max_tokens.map(|n| n - self.usage.completion_tokens);
-        let room = engine.context.min(self.tokens.len() + left.unwrap_or(usize::MAX / 2));
+        let room = engine.context.min(self.tokens.len().saturating_add(left.unwrap_or(usize::MAX)));
         let room = match self.params.prompt_lookup {
             true => room.saturating_sub(self.tokens.len() + 1),
             false => 0,
@@ -300,6 +306,7 @@ impl Generation {
         engine.logits(last)?;
         let ms = start.elapsed().as_secs_f64() * 1e3;
         engine.drafting.learn(drafted, ms);
+        self.timings.draft_n += drafted;
         if drafted == 0 {
             engine.tempo.learn(ms);
         }

@@ -3,7 +3,7 @@
 
 use super::engine::{About, Engine};
 use crate::chat::ChatTemplate;
-use crate::gguf::{Header, Parsed, TensorInfo};
+use crate::gguf::{Header, Parsed};
 use crate::kv_cache::KvType;
 use crate::model::{Config, Forward, WeightsReader};
 use crate::team::Team;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 use serde::Serialize;
 
 /// How to run a model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct LoadOptions {
     /// Positions of the KV cache, [`DEFAULT_CONTEXT`] by default; at most those that the
     /// model was trained for.
@@ -21,6 +21,15 @@ pub struct LoadOptions {
     pub kv_cache: KvType,
     /// Threads, this one among them.
     pub threads: usize,
+    /// Seconds since 1970-01-01 00:00 on the local wall clock: the date that templates show.
+    pub clock: fn() -> i64,
+}
+
+impl Default for LoadOptions {
+    /// One thread, and universal time.
+    fn default() -> LoadOptions {
+        LoadOptions { context: None, kv_cache: KvType::default(), threads: 1, clock: unix_seconds }
+    }
 }
 
 /// Longest context that is allocated unasked.
@@ -41,6 +50,7 @@ enum Stage {
 /// What an engine is made of, once the header is read.
 struct Parts {
     weights: WeightsReader,
+    context: usize,
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
@@ -75,7 +85,7 @@ impl Loader {
             let data = header.data_offset as usize;
             // What of this piece is beyond the header; the padding may still be to come.
             bytes = &bytes[data.saturating_sub(before).min(bytes.len())..];
-            self.stage = Stage::Tensors(Box::new(Parts::new(&header)?));
+            self.stage = Stage::Tensors(Box::new(Parts::new(&header, &self.options)?));
         }
         let position = self.received - bytes.len() as u64;
         match &mut self.stage {
@@ -107,31 +117,37 @@ impl Loader {
                 return Err(Error::Truncated { need: at_least.max(have + 1), have });
             }
         };
-        let context = context(parts.weights.config(), self.options.context)?;
-        let (config, weights) = parts.weights.finish()?;
+        let Parts { context, weights, tokenizer, template, about } = parts;
+        let (config, weights) = weights.finish()?;
         let LoadOptions { kv_cache, threads, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
-        Ok(Engine::new(forward, kv_cache, context, parts.tokenizer, parts.template, parts.about))
+        Ok(Engine::new(forward, kv_cache, context, tokenizer, template, about))
     }
 }
 
 impl Parts {
-    fn new(header: &Header) -> Result<Parts> {
+    fn new(header: &Header, options: &LoadOptions) -> Result<Parts> {
         let weights = WeightsReader::new(header)?;
+        let context = context(weights.config(), options.context)?;
+        let (packed, kv_cache) = weights.memory(options.kv_cache, context);
+        let needed = packed.saturating_add(kv_cache);
+        if needed > isize::MAX as u64 * 2 {
+            return Err(Error::OutOfMemory { needed }); // more than addresses reach
+        }
         let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
         let about = About {
             name: header.metadata.opt_str("general.name")?.map(str::to_string),
             quantization: weights.quantization(),
-            parameters: header.tensors.iter().map(TensorInfo::n_elements).sum(),
+            parameters: header.n_elements(),
         };
         let mut template = template.unwrap_or_else(ChatTemplate::plain);
-        template.set_clock(unix_seconds);
-        Ok(Parts { weights, tokenizer, template, about })
+        template.set_clock(options.clock);
+        Ok(Parts { weights, context, tokenizer, template, about })
     }
 }
 
-/// Seconds since 1970, UTC: the date that templates show.
+/// Seconds since 1970, UTC.
 fn unix_seconds() -> i64 {
     let now = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
     now.map_or(0, |since| since.as_secs() as i64)
@@ -160,13 +176,8 @@ pub struct Preflight {
 ///
 /// # Errors
 /// As [`Loader::push`].
-pub fn preflight(
-    header: &Header,
-    kv_type: KvType,
-    asked_context: Option<usize>,
-) -> Result<Preflight> {
-    let parts = Parts::new(header)?;
-    let context = context(parts.weights.config(), asked_context)?;
-    let (weights, kv_cache) = parts.weights.memory(kv_type, context);
+pub fn preflight(header: &Header, options: &LoadOptions) -> Result<Preflight> {
+    let Parts { weights, context, .. } = Parts::new(header, options)?;
+    let (weights, kv_cache) = weights.memory(options.kv_cache, context);
     Ok(Preflight { weights, kv_cache, context })
 }

@@ -1,8 +1,8 @@
 //! A measured prefill and decode, step by step of the forward pass.
 
 use super::engine::Engine;
-use crate::Result;
 use crate::model::{MAX_CHUNK, OpTimes};
+use crate::{Error, Result};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -34,8 +34,12 @@ impl Engine {
     /// [`Error::ContextOverflow`](crate::Error::ContextOverflow),
     /// [`Error::ThreadLost`](crate::Error::ThreadLost).
     pub fn profile(&mut self, prefill: usize, decode: usize) -> Result<ProfileReport> {
+        let tokens = prefill.saturating_add(decode);
+        if tokens > self.context {
+            return Err(Error::ContextOverflow { tokens, context: self.context });
+        }
         let n_vocab = self.forward.config().n_vocab as u32;
-        let tokens: Vec<u32> = (0..(prefill + decode) as u32).map(|i| i * 7919 % n_vocab).collect();
+        let tokens: Vec<u32> = (0..tokens as u32).map(|i| i * 7919 % n_vocab).collect();
         let (prompt, rest) = tokens.split_at(prefill);
         self.keep_prefix(&[], 0);
         self.forward.set_threads(self.forward.n_threads());

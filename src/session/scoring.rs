@@ -68,6 +68,7 @@ impl Scoring {
     pub fn step(&mut self, engine: &mut Engine) -> Result<Option<Scores>> {
         let done = engine.cached.len();
         let n = engine.pace.chunk(self.tokens.len() - done);
+        engine.forward.set_threads(engine.forward.n_threads());
         let ms = engine.run(&self.tokens[done..done + n])?;
         engine.pace.learn(n, ms);
         for first in (0..n).step_by(MAX_HEAD) {

@@ -173,8 +173,12 @@ impl Storage for IndexedDb {
             Durability::Relaxed,
             download.bytes,
             |transaction| {
-                delete_all(transaction, &download.url)?;
-                put_download(transaction, download)
+                transaction.object_store(DOWNLOADS)?.delete(&all_of(&download.url)?)?;
+                put_download(transaction, download)?;
+                let (all, records) = (all_of(&download.url)?, transaction.object_store(RECORDS)?);
+                with_model(transaction, &download.url, move |_, model| {
+                    if model.is_undefined() { records.delete(&all).map(|_| ()) } else { Ok(()) }
+                })
             },
         );
         Box::pin(async move { written.await.map(|_| ()) })
@@ -209,10 +213,21 @@ impl Storage for IndexedDb {
         })
     }
 
-    fn delete(&self, url: &str) -> Reply<()> {
+    fn forget(&self, model: &Manifest) -> Reply<()> {
         let stores = [MODELS, DOWNLOADS, RECORDS];
-        let deleted = self.write(&stores, Durability::Relaxed, 0, |t| delete_all(t, url));
-        Box::pin(async move { deleted.await.map(|_| ()) })
+        let forgotten = self.write(&stores, Durability::Relaxed, 0, |transaction| {
+            transaction.object_store(DOWNLOADS)?.delete(&download_key(model))?;
+            let url = JsValue::from_str(&model.url);
+            let after = Array::of3(&url, &model.id.into(), &Array::new());
+            let own = range(&download_key(model), &after)?;
+            transaction.object_store(RECORDS)?.delete(&own.into())?;
+            let id = model.id;
+            with_model(transaction, &model.url, move |models, found| {
+                let same = Reflect::get(&found, &"id".into()).is_ok_and(|found| found == id);
+                if same { models.delete(&url).map(|_| ()) } else { Ok(()) }
+            })
+        });
+        Box::pin(async move { forgotten.await.map(|_| ()) })
     }
 }
 
@@ -247,12 +262,19 @@ fn put_download(transaction: &IdbTransaction, download: &Manifest) -> Js<()> {
     store.put_with_key(&to_js(download)?, &download_key(download)).map(|_| ())
 }
 
-fn delete_all(transaction: &IdbTransaction, url: &str) -> Js<()> {
-    transaction.object_store(MODELS)?.delete(&url.into())?;
-    for name in [DOWNLOADS, RECORDS] {
-        let store: IdbObjectStore = transaction.object_store(name)?;
-        store.delete(&all_of(url)?)?;
-    }
+/// Passes the manifest of `url`, or undefined, to `then` while the transaction is active.
+fn with_model(
+    transaction: &IdbTransaction,
+    url: &str,
+    then: impl FnOnce(IdbObjectStore, JsValue) -> Js<()> + 'static,
+) -> Js<()> {
+    let models = transaction.object_store(MODELS)?;
+    let request = models.get(&url.into())?;
+    let on_success = Closure::once_into_js({
+        let request = request.clone();
+        move || then(models, request.result()?)
+    });
+    request.set_onsuccess(Some(on_success.unchecked_ref()));
     Ok(())
 }
 

@@ -61,7 +61,7 @@ impl RecordReader {
     /// # Errors
     /// [`Error::StorageUnavailable`].
     pub(super) async fn give_up(&self) -> Result<()> {
-        self.storage.delete(&self.manifest.url).await
+        self.storage.forget(&self.manifest).await
     }
 
     /// Starts to read a record, if there is one. The promise is never rejected, as nobody may

@@ -18,7 +18,8 @@ pub(super) trait Storage {
     /// A record of a complete model; `None` if it is not there or cannot be read.
     fn read_record(&self, model: &Manifest, index: u32) -> Reply<Option<ArrayBuffer>>;
 
-    /// Opens a download of which nothing is stored yet, and forgets all else under its url.
+    /// Opens a download of which nothing is stored yet, and forgets what other downloads of
+    /// its url have left; a complete model stays until this one is complete.
     fn begin(&self, download: &Manifest) -> Reply<()>;
 
     /// Adds a download's last record, as its manifest already tells. `false` if the download
@@ -28,6 +29,7 @@ pub(super) trait Storage {
     /// Makes a finished download the model of its url. `false` as with `write_record`.
     fn commit(&self, download: &Manifest) -> Reply<bool>;
 
-    /// Forgets everything under this url.
-    fn delete(&self, url: &str) -> Reply<()>;
+    /// Forgets a download or a complete model, and nothing that others have stored under its
+    /// url since.
+    fn forget(&self, model: &Manifest) -> Reply<()>;
 }

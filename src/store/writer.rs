@@ -77,7 +77,7 @@ impl RecordWriter {
     pub(super) async fn discard(mut self) -> Result<()> {
         let written = self.settle().await;
         if self.state == State::Begun {
-            self.storage.delete(&self.manifest.url).await?;
+            self.storage.forget(&self.manifest).await?;
         }
         written
     }

@@ -46,7 +46,7 @@ pub(super) async fn answer(
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))
         }
-        // `receive` keeps these two for itself, and `load` is answered above.
+        // `receive` keeps the one for itself, and the other is answered above.
         Request::Load(_) | Request::Abort { .. } => {
             Err(Error::Internal { what: "a request out of place".into() })
         }

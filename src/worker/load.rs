@@ -27,6 +27,7 @@ pub(super) async fn load(
         context: request.context,
         kv_cache: request.kv_cache,
         threads: entry::threads(),
+        clock: local_seconds,
     };
     let mut source = Source::open(&request.url, request.cache, signal).await?;
     let phase = match source.origin() {
@@ -34,19 +35,29 @@ pub(super) async fn load(
         Origin::Cache => Phase::Cache,
     };
     let reporter = Reporter::new(id, Progress { phase, loaded: 0, total: source.total() });
-    let engine = match read(&mut source, options, &reporter).await {
+    let engine = match read_and_start(&mut source, options, &reporter).await {
         Ok(engine) => engine,
         Err(error) => {
             source.discard(&error).await;
             return Err(error);
         }
     };
-    entry::start_helpers().await?;
     let bytes = source.loaded();
     let stored = source.keep().await?;
     reporter.report(Progress { phase: Phase::Pack, loaded: bytes, total: Some(bytes) });
     let info = info(&engine)?;
     Ok((engine, Reply::Loaded { info, stored }))
+}
+
+/// The engine, its threads at work.
+async fn read_and_start(
+    source: &mut Source,
+    options: LoadOptions,
+    reporter: &Reporter,
+) -> Result<Engine> {
+    let engine = read(source, options, reporter).await?;
+    entry::start_helpers().await?;
+    Ok(engine)
 }
 
 /// Passes all bytes to a loader.
@@ -113,6 +124,12 @@ impl Reporter {
             post(self.id, Event::Progress(progress));
         }
     }
+}
+
+/// The local wall clock, in seconds since its 1970-01-01 00:00.
+fn local_seconds() -> i64 {
+    let date = js_sys::Date::new_0();
+    (date.get_time() / 1e3 - date.get_timezone_offset() * 60.0) as i64
 }
 
 fn now() -> f64 {

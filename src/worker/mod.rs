@@ -2,7 +2,8 @@
 //!
 //! `pkg/worker.js` makes the instance and hands every message of the page to `receive`.
 //! [`protocol`] says what they are; requests run one after the other, and between any two
-//! steps of one the worker's event loop turns, so that an abort is heard.
+//! steps of one the worker's event loop turns, so that an abort is heard. (A
+//! profile is one step of a few seconds.)
 
 pub mod fields;
 pub mod protocol;

@@ -321,24 +321,26 @@ mod tests {
     #[test]
     fn reads_every_request() {
         let messages = [
-            json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "cache": false } }),
+            json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false } }),
             json!({ "id": 1, "type": "complete", "request": { "prompt": "a" } }),
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
+            json!({ "id": 1, "type": "profile", "prefill": 16 }),
             json!({ "id": 1, "type": "abort", "target": 3 }),
         ];
         for message in messages {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 1);
             let request = request.unwrap_or_else(|error| panic!("{message}: {error}"));
-            let kv_cache = KvType::default();
+            let kv_cache = KvType::Q8;
             let expected =
                 LoadRequest { url: "u".into(), context: Some(64), kv_cache, cache: false };
             match request {
                 Request::Load(load) => assert_eq!(load, expected),
                 Request::Tokenize { special, .. } => assert!(special),
+                Request::Profile { prefill, decode } => assert_eq!((prefill, decode), (16, 64)),
                 Request::Abort { target } => assert_eq!(target, 3),
                 _ => {}
             }
@@ -354,6 +356,7 @@ mod tests {
             json!({ "id": 5, "type": "tokenize", "text": 1 }),
             json!({ "id": 5, "type": "tokenize", "text": "a", "speciall": true }),
             json!({ "id": 5, "type": "load", "url": "u", "options": { "contxt": 1 } }),
+            json!({ "id": 5, "type": "load", "url": "u", "options": { "kv_cache": "f8" } }),
             json!({ "id": 5, "type": "abort", "target": "x" }),
         ] {
             let (id, request) = parse(message.clone());

@@ -82,6 +82,27 @@ describe("the real model", needsRealModel(), () => {
     assert.equal(never.choices[0].text, free);
   });
 
+  test("drafts change nothing but the time, and are counted", async () => {
+    const list = "red, green, blue, yellow, black, white, orange, purple";
+    const request = { prompt: `Colours: ${list}. Once more: ${list}. Colours: red,`, max_tokens: 24, temperature: 0, ignore_eos: true };
+    const drafted = await complete(request);
+    const plain = await complete({ ...request, prompt_lookup: false });
+    assert.equal(drafted.choices[0].text, plain.choices[0].text);
+    assert.ok(drafted.timings.draft_n_accepted > 0 && drafted.timings.draft_n_accepted <= drafted.timings.draft_n, JSON.stringify(drafted.timings));
+    assert.equal(plain.timings.draft_n, 0);
+  });
+
+  test("a profile tells where the time goes", async () => {
+    const { prefill, decode } = await page.evaluate(() => lm.profile({ prefill: 64, decode: 4 }));
+    for (const [phase, tokens] of [[prefill, 64], [decode, 4]]) {
+      assert.equal(phase.tokens, tokens);
+      const sum = Object.values(phase.ops).reduce((a, b) => a + b);
+      assert.ok(sum > 0.8 * phase.ms && sum <= phase.ms * 1.01, JSON.stringify(phase));
+    }
+    const { error } = await page.evaluate(() => attempt(() => lm.profile({ prefill: 2 ** 30 })));
+    assert.equal(error?.code, "context_overflow");
+  });
+
   test("usage counts the prompt, the answer, and what the cache had", async () => {
     const messages = question.messages;
     const counted = await page.evaluate((messages) => lm.countTokens(messages), messages);
@@ -96,9 +117,8 @@ describe("the real model", needsRealModel(), () => {
   });
 
   test("a seed repeats, another seed differs", async () => {
-    // Not from the cache: a prompt computed anew and one token of it after a cached rest may
-    // differ in the last bits, as threads add in another order.
-    const request = { messages: [{ role: "user", content: "Tell me a story." }], temperature: 1, max_tokens: 24, cache_prompt: false };
+    // From the cache or not: a token's result does not depend on what is computed with it.
+    const request = { messages: [{ role: "user", content: "Tell me a story." }], temperature: 1, max_tokens: 24 };
     const text = async (seed) => (await chat({ ...request, seed })).choices[0].message.content;
     const [a, b, c] = [await text(1), await text(1), await text(2)];
     assert.equal(a, b);

@@ -120,6 +120,22 @@ test("options choose the binary, the threads and the context", async (t) => {
   assert.equal((await info({ threads: 1 })).threads, 1);
 });
 
+test("a smaller kv_cache takes less memory and answers as well", needsRealModel(), async (t) => {
+  const page = await site.blank(t);
+  const bytes = [];
+  for (const kv_cache of ["f32", "f16", "q8"]) {
+    const info = await page.evaluate(([url, kv_cache]) => load(url, { kv_cache, context: 512 }).then((lm) => lm.info), [site.realModel, kv_cache]);
+    assert.equal(info.kv_cache, kv_cache);
+    bytes.push(info.memory.kv_cache);
+    assert.match(await page.evaluate(capital), /Paris/, kv_cache);
+    await page.evaluate(() => lm.unload());
+  }
+  assert.equal(bytes[1] / bytes[0], 1 / 2);
+  assert.ok(bytes[2] / bytes[0] < 0.28, `${bytes}`);
+  const { error } = await page.evaluate((url) => attempt(() => load(url, { kv_cache: "f8" }).then(() => "loaded")), site.realModel);
+  assert.equal(error?.code, "bad_request");
+});
+
 async function capital() {
   const result = await lm.completions.create({ prompt: "The capital of France is", max_tokens: 8, temperature: 0 });
   return result.choices[0].text;

@@ -1,8 +1,6 @@
 // Memory of the renderer with the real model loaded, above that of the empty
-// page and the KV cache, as a multiple of the file. The goal is 1.35; what is
-// guarded here is what was reached so far (benches/RESULTS.md has the figures).
-// Read from the kernel (Linux), because no browser interface counts wasm memory
-// and its copies.
+// page and the KV cache, as a multiple of the file. Read from the
+// kernel (Linux), because no browser interface counts wasm memory and its copies.
 
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";

@@ -7,14 +7,13 @@ mod fixtures;
 pub use fixtures::{Fixtures, fixtures, real_model, report_skipped};
 
 use pagelm::session::{
-    Engine, Finish, GenerateParams, Generation, KvType, LoadOptions, Loader, Scores, Scoring, Step,
+    Engine, Finish, GenerateParams, Generation, LoadOptions, Loader, Scores, Scoring, Step,
 };
 use std::path::Path;
 
 /// Loads a model in pieces of an awkward size.
 pub fn load(path: &Path, threads: usize) -> Engine {
-    let mut loader =
-        Loader::new(LoadOptions { context: None, kv_cache: KvType::default(), threads });
+    let mut loader = Loader::new(LoadOptions { threads, ..LoadOptions::default() });
     for piece in std::fs::read(path).unwrap().chunks(100_003) {
         loader.push(piece).unwrap();
     }

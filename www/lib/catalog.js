@@ -44,8 +44,17 @@ export async function sizeOf(url) {
 
 /** The file's name without its ending: all we know of a model that is not listed. */
 export function nameOf(url) {
-  const file = decodeURIComponent(new URL(url).pathname.split("/").at(-1));
+  const file = decoded(new URL(url).pathname.split("/").at(-1));
   return file.replace(/\.gguf$/i, "") || new URL(url).host;
+}
+
+/** Without %-escapes, where they are whole. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Where a file comes from, in words: this site, or an address elsewhere. */

@@ -3,6 +3,7 @@
 /** What the buttons say; the page gives each its act. */
 export const REMEDIES = Object.freeze({
   retry: "Try again",
+  reload: "Load the model again",
   refetch: "Delete the stored copy and download again",
   unstored: "Run without storing",
   single: "Load again with one thread",
@@ -18,7 +19,9 @@ const BY_CODE = {
   storage_full: "unstored",
   storage_corrupt: "refetch",
   context_overflow: "clear",
-  internal: "retry",
+  internal: "reload",
+  worker_crashed: "reload",
+  unloaded: "reload",
 };
 
 const OTHER_MODEL = new Set([

@@ -13,7 +13,7 @@ const SHORT_ARRAY: usize = 16;
 
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let header = header(&args.model)?;
-    let preflight = session::preflight(&header, session::KvType::default(), None);
+    let preflight = session::preflight(&header, &session::LoadOptions::default());
     let mut types: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for tensor in &header.tensors {
         let (count, bytes) = types.entry(tensor.dtype.name()).or_default();

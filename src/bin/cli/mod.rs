@@ -10,7 +10,7 @@ mod tokens;
 pub(crate) use args::Args;
 use args::Command;
 use pagelm::gguf::{Header, Parsed};
-use pagelm::session::{Engine, KvType, LoadOptions, Loader};
+use pagelm::session::{Engine, LoadOptions, Loader};
 use pagelm::{Error, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -38,7 +38,7 @@ fn load(path: &Path, run: &args::Run) -> Result<Engine> {
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let threads = run.threads.unwrap_or_else(cores);
     let mut loader =
-        Loader::new(LoadOptions { context: run.context, kv_cache: KvType::default(), threads });
+        Loader::new(LoadOptions { context: run.context, threads, ..LoadOptions::default() });
     let mut file = open(path)?;
     let mut piece = vec![0; PIECE];
     loop {
