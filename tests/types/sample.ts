@@ -16,9 +16,11 @@ import type {
   FinishReason,
   GenerationOptions,
   Info,
+  KvType,
   LoadOptions,
   LoadProgress,
   Logprobs,
+  PhaseProfile,
   PrefillProgress,
   RequestOptions,
   Profile,
@@ -34,12 +36,13 @@ import type {
 const { signal } = new AbortController();
 
 const variant: Variant = "relaxed";
+const kvCache: KvType = "q8";
 const options: LoadOptions = {
   onProgress: ({ phase, loaded, total }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"}`),
   signal,
   threads: 2,
   context: 2048,
-  kv_cache: "q8",
+  kv_cache: kvCache,
   variant,
   cache: false,
 };
@@ -123,7 +126,8 @@ export async function measure(lm: PageLM): Promise<number> {
   const tokens: number[] = await lm.tokenize("text", { special: true });
   const text: string = await lm.detokenize(new Uint32Array(tokens));
   const profile: Profile = await lm.profile({ prefill: 128, decode: 16 });
-  show(`${profile.prefill.ops.attention} ms`);
+  const { ops }: PhaseProfile = profile.prefill;
+  show(`${ops.attention} ms`);
   const score: Score = await lm.score(text, { signal });
   const first: number | null | undefined = score.logprobs[0];
   await lm.unload();
