@@ -23,7 +23,8 @@ export async function native(program, task, record) {
       info = { variant: result.build_commit, threads: result.n_threads };
       record(measure, { value: median(result.samples_ts) });
     } catch (error) {
-      record(measure, { failed: error.killed ? `longer than ${task.limit} s` : lastLine(error.stderr || error.message) });
+      const late = error.killed;
+      record(measure, { failed: late ? `longer than ${task.limit} s` : lastLine(error.stderr) || `llama-bench ended with ${error.code}`, late });
     }
   }
   return { info };
@@ -36,6 +37,6 @@ async function llamaBench(program, { model, threads, decodeTokens, limit }, { ki
   return JSON.parse(stdout).at(-1);
 }
 
-function lastLine(text) {
+function lastLine(text = "") {
   return text.trim().split("\n").at(-1);
 }

@@ -40,7 +40,7 @@ const HELP = `Usage: node benches/run.mjs [options]
   --no-busy           leave out the scenarios in which another process keeps one core busy
   --rounds N          repetitions of everything (default 5)
   --decode-tokens N   tokens generated in each decode (default 128)
-  --limit SECONDS     give a step up that takes longer (default 300), and do not try it again
+  --limit SECONDS     give up for good what takes longer (default 300)
   --json FILE         where the results go (default benches/out/bench.json; the tables beside it)
 `;
 

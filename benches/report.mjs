@@ -64,6 +64,9 @@ function compare(rows, measures) {
 
 // --- tables -------------------------------------------------------------------
 
+/** Characters of a reason in a cell; the JSON has all of it. */
+const LONGEST_REASON = 60;
+
 /** All of it as a Markdown document, a table for each scenario. */
 export function markdown({ date, machine, browser, settings, leftOut, measures, summary }) {
   return [
@@ -97,11 +100,12 @@ function table({ title, threads, bandwidth, engines }, measures) {
 function cell(result, digits) {
   if (!result) return "–";
   const { median, min, max, ratio, failed } = result;
-  if (median === undefined) return `failed: ${failed}`;
+  const failure = `failed: ${failed?.replaceAll("|", "/").slice(0, LONGEST_REASON)}`;
+  if (median === undefined) return failure;
   const [low, high] = [min.toFixed(digits), max.toFixed(digits)];
   const spread = low === high ? "" : ` (${low} to ${high})`;
   const times = ratio === undefined ? "" : `, × ${ratio.toFixed(ratio < 1 ? 2 : 1)}`;
-  return `${median.toFixed(digits)}${spread}${times}${failed ? `; then failed: ${failed}` : ""}`;
+  return `${median.toFixed(digits)}${spread}${times}${failed ? `; then ${failure}` : ""}`;
 }
 
 function notes(summary) {

@@ -43,8 +43,7 @@ async function measureScenario(site, plan, scenario, round, run) {
   }
   const order = round % 2 === 0 ? plan.engines : [...plan.engines].reverse();
   for (const engine of order) {
-    const failed = ({ name }) => run.samples.some((sample) => sample.failed && sample.scenario === scenario.name && sample.engine === engine.name && sample.measure === name);
-    const measures = scenario.measures.filter((measure) => !failed(measure));
+    const measures = scenario.measures.filter((measure) => !givenUp(run.samples, scenario, engine, measure));
     if (measures.length === 0) continue;
     const task = { ...plan, engine: engine.name, threads: scenario.threads, measures, seed: 2 * round };
     const record = (measure, outcome) => {
@@ -55,6 +54,12 @@ async function measureScenario(site, plan, scenario, round, run) {
     if (info) run.infos[`${scenario.name}/${engine.name}`] = info;
     if (browser) run.browser = browser;
   }
+}
+
+/** Whether this took too long once, or failed twice. */
+function givenUp(samples, scenario, engine, measure) {
+  const failures = samples.filter((sample) => sample.failed && sample.scenario === scenario.name && sample.engine === engine.name && sample.measure === measure.name);
+  return failures.length > 1 || failures.some(({ late }) => late);
 }
 
 async function write(plan, run, rounds) {

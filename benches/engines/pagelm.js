@@ -1,4 +1,4 @@
-// pagelm, as built in pkg/. Runs in the page; ../visit.mjs says what the four
+// pagelm, as built in pkg/. Runs in the page; ../tab.mjs says what the three
 // functions are.
 
 import { PageLM } from "../../pkg/pagelm.js";
@@ -30,9 +30,4 @@ export async function decode(prompt, count) {
     last = chunk;
   }
   return { tokens: last.usage.completion_tokens - 1, ms: performance.now() - first };
-}
-
-export async function unload() {
-  await lm.unload();
-  lm = undefined;
 }

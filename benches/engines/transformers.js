@@ -1,5 +1,5 @@
 // transformers.js (ONNX Runtime compiled to wasm), on the CPU, weights in 8 bits.
-// Runs in the page; ../visit.mjs says what the four functions are. `onnx` is the
+// Runs in the page; ../tab.mjs says what the three functions are. `onnx` is the
 // address of the folder with the model as its authors publish it on the hub.
 
 import { AutoModelForCausalLM, AutoTokenizer, BaseStreamer, env } from "../transformers/node_modules/@huggingface/transformers/dist/transformers.min.js";
@@ -35,11 +35,6 @@ export async function prefill(prompt) {
 export async function decode(prompt, count) {
   const { times } = await generate(tokenizer(prompt), count);
   return { tokens: times.length - 1, ms: times.at(-1) - times[0] };
-}
-
-export async function unload() {
-  await model.dispose();
-  model = tokenizer = undefined;
 }
 
 async function generate(input, count) {

@@ -3,6 +3,6 @@
 import { TUNED } from "./tuned.js";
 import { loadWith } from "./wllama.js";
 
-export { decode, prefill, unload } from "./wllama.js";
+export { decode, prefill } from "./wllama.js";
 
 export const load = (job) => loadWith(job, TUNED);

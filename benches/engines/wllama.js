@@ -1,5 +1,5 @@
-// wllama 3 (llama.cpp compiled to wasm), on the CPU. Runs in the page; ../visit.mjs
-// says what the four functions are.
+// wllama 3 (llama.cpp compiled to wasm), on the CPU. Runs in the page; ../tab.mjs
+// says what the three functions are.
 
 import { Wllama } from "../node_modules/@wllama/wllama/esm/index.js";
 
@@ -38,9 +38,4 @@ export async function decode(prompt, count) {
   }
   const ms = performance.now() - first;
   return { tokens: (last.timings?.predicted_n ?? chunks) - 1, ms };
-}
-
-export async function unload() {
-  await wllama.exit();
-  wllama = undefined;
 }

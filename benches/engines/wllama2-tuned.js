@@ -3,6 +3,6 @@
 import { TUNED } from "./tuned.js";
 import { loadWith } from "./wllama2.js";
 
-export { decode, prefill, unload } from "./wllama2.js";
+export { decode, prefill } from "./wllama2.js";
 
 export const load = (job) => loadWith(job, TUNED);

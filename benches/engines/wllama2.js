@@ -1,5 +1,5 @@
-// The last wllama 2 (llama.cpp compiled to wasm). Runs in the page; ../visit.mjs
-// says what the four functions are.
+// The last wllama 2 (llama.cpp compiled to wasm). Runs in the page; ../tab.mjs
+// says what the three functions are.
 
 import { Wllama } from "../node_modules/wllama2/esm/index.js";
 
@@ -32,11 +32,6 @@ export async function prefill(prompt) {
 export async function decode(prompt, count) {
   const { first, last, tokens } = await generate(prompt, count);
   return { tokens: tokens - 1, ms: last - first };
-}
-
-export async function unload() {
-  await wllama.exit();
-  wllama = undefined;
 }
 
 /** When the first and the last token came, and how many. */
