@@ -28,7 +28,8 @@ usage: ./build.sh COMMAND
   build   build the three wasm binaries and the page's vendored modules
   test    build, then run every test: host, wasm in Chromium, page end to end
   bench [OPTIONS]
-          build, then run the benchmarks in headless Chromium
+          build, then measure pagelm and its peers in headless Chromium;
+          takes hours, with --quick minutes; --help lists the options
   help    show this text
 
 Needed: rustup, Node.js >= 20, Python 3; for `test` and `bench` also Chromium.
@@ -47,11 +48,21 @@ build() {
 }
 
 bench() {
+  case " $* " in
+    *" --help "*)
+      setup_node
+      setup_npm tests
+      node benches/run.mjs --help
+      return
+      ;;
+    *" --onnx"*) setup_npm benches/transformers ;;
+  esac
   build
   fetch_demo_model
   setup_chromium
+  setup_npm tests
   setup_npm benches
-  node benches/run.mjs "$@"
+  node benches/run.mjs --peers "$@"
 }
 
 main() {

@@ -1,13 +1,13 @@
 // Memory of the renderer with the real model loaded, above that of the empty
-// page and the KV cache, as a multiple of the file. Read from the
-// kernel (Linux), because no browser interface counts wasm memory and its copies.
+// page and the KV cache, as a multiple of the file.
 
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
+import { rendererMemory, settled } from "./renderer-memory.mjs";
 
 const MiB = 2 ** 20;
 const LIMIT = 1.35;
@@ -56,39 +56,6 @@ for (const visit of ["network", "cache"]) {
 /** Bytes of the KV cache of SmolLM2-135M in f32: 30 layers, 3 heads of 64, K and V. */
 function smollmCache(context) {
   return 30 * 2 * 3 * 64 * 4 * context;
-}
-
-/** A function that sums the private memory of all renderer processes, in bytes. */
-async function rendererMemory(context) {
-  const session = await context.browser().newBrowserCDPSession();
-  return async () => {
-    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    return processInfo.filter(({ type }) => type === "renderer").reduce((sum, { id }) => sum + privateBytes(id), 0);
-  };
-}
-
-/** Memory that belongs to this process alone, resident or swapped out. */
-function privateBytes(pid) {
-  let rollup;
-  try {
-    rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  } catch {
-    return 0; // the process has just ended
-  }
-  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0) * 1024;
-  return field("Private_Clean") + field("Private_Dirty") + field("Swap");
-}
-
-/** The value once it no longer moves, within 1 MiB, for a second. */
-async function settled(read) {
-  let last = await read();
-  for (let quiet = 0, turns = 0; quiet < 4 && turns < 60; turns++) {
-    await sleep(250);
-    const now = await read();
-    quiet = Math.abs(now - last) < MiB ? quiet + 1 : 0;
-    last = now;
-  }
-  return last;
 }
 
 function mib(bytes) {

@@ -1,9 +1,9 @@
 // <pl-welcome>: the first visit. Says what will be fetched, from where and how
 // much, and asks. Sends "accept" and "choose".
 
-import { originOf } from "../lib/catalog.js";
 import { emit, h } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
+import { modelFacts } from "./model-facts.js";
 
 class Welcome extends HTMLElement {
   /**
@@ -16,7 +16,7 @@ class Welcome extends HTMLElement {
       h("h1", { tabIndex: -1 }, "A language model, in this page."),
       h("p", { class: "lead" }, "It runs on this device, inside the browser. Nothing that you write is sent anywhere."),
       h("p", {}, stored ? "This browser has kept the model:" : "To begin, the model has to be fetched once:"),
-      facts(model, size),
+      modelFacts(model),
       h(
         "div",
         { class: "acts" },
@@ -26,22 +26,6 @@ class Welcome extends HTMLElement {
       h("p", { class: "note" }, stored ? "You can delete it at any time under Model." : "It stays in this browser, so the next visit loads it from this device. You can delete it at any time under Model."),
     );
   }
-}
-
-function facts(model, size) {
-  const list = h("dl", { class: "facts" });
-  const add = (term, ...detail) => list.append(h("div", {}, h("dt", {}, term), h("dd", {}, ...detail)));
-  add("Model", model.name);
-  add("Download", size ?? "The server does not tell the size beforehand.");
-  add("From", originOf(model.url));
-  add("Licence", ...licence(model));
-  return list;
-}
-
-function licence(model) {
-  if (!model.licence) return ["Not known here: see where the model comes from."];
-  if (!model.source) return [model.licence];
-  return [model.licence, " · ", h("a", { href: model.source, target: "_blank", rel: "noopener noreferrer" }, "about this model")];
 }
 
 customElements.define("pl-welcome", Welcome);
