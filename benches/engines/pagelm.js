@@ -3,7 +3,8 @@
 
 import { PageLM } from "../../pkg/pagelm.js";
 
-const REQUEST = { temperature: 0, cache_prompt: false };
+// Without drafts, which the peers have not: they would win or lose by the text.
+const REQUEST = { temperature: 0, cache_prompt: false, prompt_lookup: false };
 
 let lm;
 
