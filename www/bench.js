@@ -130,6 +130,7 @@ function show(name) {
 /** What the buttons under an error do, by remedy. */
 const remedies = {
   retry: () => (PageLM ? run() : location.reload()),
+  reload: () => run(),
   unstored: () => run({ cache: false }),
   single: () => run({ threads: 1 }),
   choose: () => location.assign("./"),

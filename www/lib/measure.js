@@ -25,6 +25,8 @@ const WARM_UP = { prefill: 64, decode: 8, depth: 8 };
 const REPETITIONS = 3;
 /** A slow device need not repeat what took this long. */
 const ENOUGH_MS = 20_000;
+/** Without drafts: how many of them hold depends on the text, and this one repeats itself. */
+const REQUEST = { temperature: 0, prompt_lookup: false };
 const WORDS = "time people water house world school family number place country night point week work story money book eye side car ";
 
 /**
@@ -64,7 +66,7 @@ export function median(values) {
 /** Tokens a second from the request to the first token, which ends the prefill. */
 async function prefill(lm, tokens, { prefill: length }, signal) {
   const start = performance.now();
-  await lm.completions.create({ prompt: tokens.slice(0, length), max_tokens: 1, temperature: 0, cache_prompt: false, signal });
+  await lm.completions.create({ ...REQUEST, prompt: tokens.slice(0, length), max_tokens: 1, cache_prompt: false, signal });
   return (length * 1000) / (performance.now() - start);
 }
 
@@ -72,7 +74,7 @@ async function prefill(lm, tokens, { prefill: length }, signal) {
 function decodeAfter(depthOf) {
   return async (lm, tokens, lengths, signal) => {
     const prompt = tokens.slice(0, depthOf(lengths));
-    const stream = await lm.completions.create({ prompt, max_tokens: lengths.decode, temperature: 0, ignore_eos: true, stream: true, signal });
+    const stream = await lm.completions.create({ ...REQUEST, prompt, max_tokens: lengths.decode, ignore_eos: true, stream: true, signal });
     let first;
     let last;
     for await (const chunk of stream) {
