@@ -11,6 +11,8 @@ import { rendererMemory, settled } from "./renderer-memory.mjs";
 
 const MiB = 2 ** 20;
 const LIMIT = 1.35;
+/** What an answer may add: code that the browser compiles better once it is hot. */
+const ANSWER = 4 * MiB;
 
 const runnable = process.platform === "linux" ? needsRealModel() : { skip: "reads /proc, which only Linux has" };
 
@@ -49,7 +51,7 @@ for (const visit of ["network", "cache"]) {
     ];
     for (const line of report) t.diagnostic(line);
     assert.ok(loaded - empty <= LIMIT * file + cache, report.join("; "));
-    assert.ok(answered - empty <= LIMIT * file + cache, report.join("; "));
+    assert.ok(answered - loaded <= ANSWER, report.join("; "));
   });
 }
 
