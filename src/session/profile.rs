@@ -39,7 +39,7 @@ impl Engine {
             return Err(Error::ContextOverflow { tokens, context: self.context });
         }
         let n_vocab = self.forward.config().n_vocab as u32;
-        let tokens: Vec<u32> = (0..tokens as u32).map(|i| i * 7919 % n_vocab).collect();
+        let tokens: Vec<u32> = (0..tokens as u32).map(|i| i.wrapping_mul(7919) % n_vocab).collect();
         let (prompt, rest) = tokens.split_at(prefill);
         self.keep_prefix(&[], 0);
         self.forward.set_threads(self.forward.n_threads());

@@ -26,7 +26,7 @@ pub(super) struct Download {
 enum Body {
     /// The browser writes into our buffer: nothing is left to its garbage collector.
     Filling(ReadableStreamByobReader),
-    /// Where it cannot (Safari before 2025): it brings chunks, and what has no room waits.
+    /// Where it cannot, it brings chunks, and what has no room waits.
     Chunks { reader: ReadableStreamDefaultReader, rest: Option<Uint8Array> },
 }
 
