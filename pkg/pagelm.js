@@ -3,8 +3,9 @@
 import { ChatCompletions, Completions } from "./completions.js";
 import { Connection } from "./connection.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
-import { absoluteUrl, models, remove } from "./models.js";
+import { absoluteUrl, models, remove, storage } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
+import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
 
 export { PageLMError };
@@ -23,11 +24,11 @@ export class PageLM {
   #info;
 
   /** Use `PageLM.load`. */
-  constructor(connection, info, model) {
+  constructor(connection, info, model, sampling = {}) {
     this.#connection = connection;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(connection, model);
-    this.chat = { completions: new ChatCompletions(connection, model) };
+    this.completions = new Completions(connection, model, sampling);
+    this.chat = { completions: new ChatCompletions(connection, model, sampling) };
   }
 
   /**
@@ -39,29 +40,23 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, threads, context, kv_cache, variant, cache, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
-    const message = {
-      type: REQUEST.LOAD,
-      url: address,
-      options: plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache }),
-    };
+    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, sha256, retries, stall_ms, record_mb });
     const abort = abortSignal(signal);
-    if (abort?.aborted) throw aborted(abort);
-    const connection = new Connection();
     const reporter = new Reporter(onProgress);
     try {
-      const { info, stored } = await connection.request(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
-      if (stored) keepStored();
-      return new PageLM(connection, info, address.split("/").at(-1));
-    } catch (error) {
-      connection.close();
-      throw error;
+      return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, abort, reporter));
     } finally {
       reporter.close();
     }
+  }
+
+  /** How much room this origin has; with `persist`, asks the browser to keep what is stored. */
+  static storage(options) {
+    return storage(options);
   }
 
   /** What is stored in this browser. */
@@ -126,6 +121,22 @@ export class PageLM {
   }
 }
 
+/** A worker with the model in it. */
+async function loadOnce(address, options, signal, reporter) {
+  if (signal?.aborted) throw aborted(signal);
+  const connection = new Connection();
+  try {
+    const message = { type: REQUEST.LOAD, url: address, options };
+    const { info, stored, settings } = await connection.request(message, { signal, onAnswer: (answer) => reporter.take(answer) });
+    // That what is stored be kept when the device runs short of room.
+    if (stored) storage({ persist: true }).catch(() => {});
+    return new PageLM(connection, info, address.split("/").at(-1), settings.sampling);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
 /** Passes progress on, and repeats it while the worker is too busy to say anything. */
 class Reporter {
   #onProgress;
@@ -136,9 +147,9 @@ class Reporter {
     this.#onProgress = onProgress;
   }
 
-  take({ type, phase, loaded, total }) {
+  take({ type, phase, loaded, total, retry }) {
     if (type !== ANSWER.PROGRESS || !this.#onProgress) return;
-    this.#last = { phase, loaded, total };
+    this.#last = retry ? { phase, loaded, total, retry } : { phase, loaded, total };
     this.#report();
   }
 
@@ -170,10 +181,4 @@ function threadCount(asked) {
 function checkedVariant(variant) {
   if (variant === undefined || VARIANTS.includes(variant)) return variant;
   throw badRequest(`\`variant\` is "${variant}", but must be one of ${VARIANTS.join(", ")}`);
-}
-
-/** Asks that what is stored be kept when the device runs short of room. */
-function keepStored() {
-  // Absent outside secure contexts; a refusal changes nothing.
-  navigator.storage?.persist?.().catch(() => {});
 }

@@ -120,7 +120,7 @@ async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
 
 fn prefilled(id: u32, done: usize, total: usize) {
     let (loaded, total) = (done as u64, Some(total as u64));
-    post(id, Event::Progress(Progress { phase: Phase::Prefill, loaded, total }));
+    post(id, Event::Progress(Progress::new(Phase::Prefill, loaded, total)));
 }
 
 fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {

@@ -5,11 +5,11 @@ use super::port::post;
 use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::session::{Engine, LoadOptions, Loader};
-use crate::store::{Origin, Source};
+use crate::store::{self, Piece, Report, Source};
 use crate::{Error, Result};
-use js_sys::Uint8Array;
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use web_sys::AbortSignal;
 
 /// Bytes that are copied into wasm memory and packed at a time, a few milliseconds' work.
@@ -23,18 +23,20 @@ pub(super) async fn load(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<(Engine, Reply)> {
+    let reporter = Rc::new(Reporter::new(id));
+    let report = Box::new({
+        let reporter = reporter.clone();
+        move |report: Report| reporter.report(report.into())
+    });
+    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
+    let mut source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let settings = source.settings();
     let options = LoadOptions {
-        context: request.context,
-        kv_cache: request.kv_cache,
+        context: context.or(settings.context),
+        kv_cache,
         threads: entry::threads(),
         clock: local_seconds,
     };
-    let mut source = Source::open(&request.url, request.cache, signal).await?;
-    let phase = match source.origin() {
-        Origin::Network => Phase::Download,
-        Origin::Cache => Phase::Cache,
-    };
-    let reporter = Reporter::new(id, Progress { phase, loaded: 0, total: source.total() });
     let engine = match read_and_start(&mut source, options, &reporter).await {
         Ok(engine) => engine,
         Err(error) => {
@@ -42,11 +44,12 @@ pub(super) async fn load(
             return Err(error);
         }
     };
-    let bytes = source.loaded();
+    let bytes = source.total();
     let stored = source.keep().await?;
-    reporter.report(Progress { phase: Phase::Pack, loaded: bytes, total: Some(bytes) });
+    store::web::clean_up();
+    reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine)?;
-    Ok((engine, Reply::Loaded { info, stored }))
+    Ok((engine, Reply::Loaded { info, stored, settings }))
 }
 
 /// The engine, its threads at work.
@@ -60,36 +63,52 @@ async fn read_and_start(
     Ok(engine)
 }
 
-/// Passes all bytes to a loader.
+/// Passes all records to a loader.
 async fn read(source: &mut Source, options: LoadOptions, reporter: &Reporter) -> Result<Engine> {
-    let phase = reporter.last.get().phase;
     let mut loader = Loader::new(options);
     let mut piece = vec![0; PIECE];
-    while let Some(chunk) = source.next().await? {
-        let before = source.loaded() - u64::from(chunk.length());
-        for start in (0..chunk.length()).step_by(PIECE) {
-            let end = chunk.length().min(start + PIECE as u32);
-            copy_and_push(&mut loader, &chunk.subarray(start, end), &mut piece)?;
-            let loaded = before + u64::from(end);
-            reporter.report(Progress { phase, loaded, total: source.total() });
-            turn().await;
+    let mut done = 0;
+    while let Some(next) = source.next().await? {
+        match next {
+            Piece::Restart => (loader, done) = (Loader::new(options), 0),
+            Piece::Record { part: 0 } => {
+                pack(source, &mut loader, &mut piece, &mut done).await?;
+            }
+            Piece::Record { .. } => {
+                let what = "models in several GGUF files are not supported yet".into();
+                return Err(Error::BadRequest { what });
+            }
         }
     }
-    let bytes = source.loaded();
-    // The file's length is now known, whatever the server said.
-    reporter.report(Progress { phase, loaded: bytes, total: Some(bytes) });
-    reporter.report(Progress { phase: Phase::Pack, loaded: 0, total: Some(bytes) });
-    loader.finish().map_err(|error| match (&error, source.check_whole()) {
-        (Error::Truncated { .. }, Err(cut)) => cut,
-        _ => error,
-    })
+    reporter.report(Progress::new(Phase::Pack, 0, source.total()));
+    loader.finish()
 }
 
-/// The one copy into wasm memory.
-fn copy_and_push(loader: &mut Loader, bytes: &Uint8Array, piece: &mut [u8]) -> Result<()> {
-    let piece = &mut piece[..bytes.length() as usize];
-    bytes.copy_to(piece);
-    loader.push(piece)
+/// Passes a record to the loader in pieces, between which the event loop turns. Of what comes
+/// from the server, the source itself tells the progress.
+async fn pack(
+    source: &mut Source,
+    loader: &mut Loader,
+    piece: &mut [u8],
+    done: &mut u64,
+) -> Result<()> {
+    let phase = source.phase();
+    let len = source.record().map_or(0, |record| record.len());
+    for start in (0..len).step_by(PIECE) {
+        let piece = &mut piece[..PIECE.min((len - start) as usize)];
+        if let Some(record) = source.record() {
+            // The one copy into wasm memory.
+            record.copy_to(start, piece);
+        }
+        source.taken(piece);
+        loader.push(piece)?;
+        *done += piece.len() as u64;
+        if phase != store::Phase::Download {
+            source.report(phase.clone(), *done);
+        }
+        turn().await;
+    }
+    Ok(())
 }
 
 /// The engine's own information, with the binary's variant and its memory.
@@ -105,21 +124,23 @@ fn info(engine: &Engine) -> Result<Value> {
 /// is busy or waits is the page's care.
 struct Reporter {
     id: u32,
-    last: Cell<Progress>,
+    last: RefCell<Option<Progress>>,
     posted: Cell<f64>,
 }
 
 impl Reporter {
-    fn new(id: u32, start: Progress) -> Reporter {
-        post(id, Event::Progress(start));
-        Reporter { id, last: Cell::new(start), posted: Cell::new(now()) }
+    fn new(id: u32) -> Reporter {
+        Reporter { id, last: RefCell::new(None), posted: Cell::new(0.0) }
     }
 
     fn report(&self, progress: Progress) {
-        let last = self.last.replace(progress);
-        let new = progress.phase != last.phase;
-        let whole = progress.total == Some(progress.loaded) && progress != last;
-        if new || whole || now() - self.posted.get() >= MIN_INTERVAL_MS {
+        let last = self.last.replace(Some(progress.clone()));
+        let new = last
+            .as_ref()
+            .is_none_or(|last| last.phase != progress.phase || last.loaded > progress.loaded);
+        let whole = progress.total == Some(progress.loaded) && last.as_ref() != Some(&progress);
+        if new || whole || progress.retry.is_some() || now() - self.posted.get() >= MIN_INTERVAL_MS
+        {
             self.posted.set(now());
             post(self.id, Event::Progress(progress));
         }

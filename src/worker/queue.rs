@@ -29,7 +29,7 @@ pub(super) fn receive(message: JsValue) {
         Ok(Request::Abort { target }) => abort(target),
         Ok(request) => {
             if matches!(request, Request::Complete(_)) {
-                let queued = Progress { phase: Phase::Queued, loaded: 0, total: None };
+                let queued = Progress::new(Phase::Queued, 0, None);
                 post(id, Event::Progress(queued));
             }
             WAITING.with_borrow_mut(|waiting| waiting.push_back((id, request)));

@@ -1,0 +1,327 @@
+//! Fetching a record, whatever the network does: what has come stays, and what is missing
+//! is asked for again.
+
+use super::host::{Attempt, Body, Fault};
+use super::http::{Ask, Known, Verdict, judge};
+use super::record::Record;
+use super::schema::RecordInfo;
+use super::source::{Phase, Source};
+use crate::{Error, Result};
+
+/// Records of one place that may come with a wrong digest.
+const MAX_DAMAGED: u32 = 3;
+/// Bytes that are thrown away at a time, where a server sends a file from its start.
+const SKIP_BYTES: u32 = 256 << 10;
+/// A `pagelm.json` is not longer than this.
+const MAX_SMALL_BYTES: u32 = 4 << 20;
+
+/// The body of an answer, and the place in its file that comes next.
+pub(super) struct Stream {
+    file: usize,
+    position: u64,
+    body: Box<dyn Body>,
+}
+
+/// What a record's place brought.
+pub(super) enum Collected {
+    Record(Record, RecordInfo),
+    /// The file has ended there.
+    End,
+    /// The file is another now.
+    Changed,
+}
+
+/// What asking a server brought.
+enum Connected {
+    Stream(Stream),
+    End,
+    Changed,
+}
+
+/// What is wanted of a file.
+#[derive(Clone, Copy)]
+struct Stretch {
+    file: usize,
+    from: u64,
+    /// The last byte, if not all to the end.
+    to: Option<u64>,
+    /// Whether a digest will tell if it is right.
+    checked: bool,
+}
+
+impl Source {
+    /// The record of `file` that begins at `from`.
+    pub(super) async fn collect(&mut self, file: usize, from: u64) -> Result<Collected> {
+        let mut record = match self.spare.take() {
+            Some(record) => record,
+            None => Record::new(self.manifest.record_bytes),
+        };
+        record.clear();
+        let checked = self.manifest.expected(file, from).is_some();
+        let mut damaged = 0;
+        loop {
+            while record.len() < self.manifest.record_len(file, from) {
+                let position = from + u64::from(record.len());
+                let at = Stretch { file, from: position, to: None, checked };
+                let mut stream = match self.stream.take() {
+                    Some(stream) if (stream.file, stream.position) == (file, position) => stream,
+                    _ => match self.connect(at).await? {
+                        Connected::Stream(stream) => stream,
+                        Connected::Changed => return Ok(Collected::Changed),
+                        Connected::End => {
+                            self.manifest.set_bytes(file, position);
+                            continue;
+                        }
+                    },
+                };
+                let most = self.manifest.record_len(file, from) - record.len();
+                match stream.body.read(&mut record, most).await {
+                    Ok(0) if self.manifest.files[file].bytes.is_none() => {
+                        self.manifest.set_bytes(file, position);
+                    }
+                    Ok(0) => {
+                        let early = Fault::Broken("the connection ended early".into());
+                        self.failed(early, &url_of(self, file)).await?;
+                    }
+                    Ok(n) => {
+                        stream.position += u64::from(n);
+                        self.stream = Some(stream);
+                        self.backoff.progress();
+                        self.report(Phase::Download, self.manifest.bytes + u64::from(record.len()));
+                    }
+                    Err(fault) => self.failed(fault, &url_of(self, file)).await?,
+                }
+            }
+            if record.is_empty() {
+                self.spare = Some(record);
+                return Ok(Collected::End);
+            }
+            let sha256 = record.sha256().await?;
+            let expected = self.manifest.expected(file, from);
+            if expected.is_none_or(|expected| expected.eq_ignore_ascii_case(&sha256)) {
+                let info = RecordInfo { file: file as u32, from, bytes: record.len(), sha256 };
+                return Ok(Collected::Record(record, info));
+            }
+            damaged += 1;
+            if damaged == MAX_DAMAGED {
+                let expected = expected.unwrap_or_default().to_string();
+                let url = url_of(self, file);
+                return Err(Error::DigestMismatch { url, expected, found: sha256 });
+            }
+            (record, self.stream) = (cleared(record), None);
+            self.failed(Fault::Damaged, &url_of(self, file)).await?;
+        }
+    }
+
+    /// A damaged record of the store, fetched again; `None` if the server has it no more.
+    ///
+    /// # Errors
+    /// [`Error::StorageCorrupt`] if the server cannot be asked.
+    pub(super) async fn repair(&mut self, index: usize) -> Result<Option<Record>> {
+        let info = self.manifest.records[index].clone();
+        let (file, done) = (info.file as usize, self.stored_before(index));
+        self.stream = None;
+        self.report(Phase::Repair, done);
+        for _ in 0..MAX_DAMAGED {
+            let record = match self.stretch(&info).await {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(None),
+                Err(Error::Aborted) => return Err(Error::Aborted),
+                Err(Error::HttpStatus { status: 404 | 410, .. }) | Err(Error::Network { .. }) => {
+                    return Err(Error::StorageCorrupt { record: index as u32 });
+                }
+                Err(error) => return Err(error),
+            };
+            if record.sha256().await? == info.sha256 {
+                self.backoff.progress();
+                self.report(self.phase(), done);
+                return Ok(Some(record));
+            }
+            if self.failed(Fault::Damaged, &url_of(self, file)).await.is_err() {
+                break;
+            }
+        }
+        // Always the same other bytes: the server has another file now.
+        Ok(None)
+    }
+
+    /// The bytes of a record, right or not; `None` if the file is shorter now.
+    async fn stretch(&mut self, info: &RecordInfo) -> Result<Option<Record>> {
+        let file = info.file as usize;
+        let mut record = Record::new(info.bytes);
+        let to = Some(info.from + u64::from(info.bytes) - 1);
+        let mut stream: Option<Stream> = None;
+        while record.len() < info.bytes {
+            let from = info.from + u64::from(record.len());
+            let mut open = match stream.take() {
+                Some(open) => open,
+                None => match self.connect(Stretch { file, from, to, checked: true }).await? {
+                    Connected::Stream(open) => open,
+                    Connected::End | Connected::Changed => return Ok(None),
+                },
+            };
+            match open.body.read(&mut record, info.bytes - (from - info.from) as u32).await {
+                Ok(0) => {
+                    let early = Fault::Broken("the connection ended early".into());
+                    self.failed(early, &url_of(self, file)).await?;
+                }
+                Ok(_) => {
+                    self.backoff.progress();
+                    stream = Some(open);
+                }
+                Err(fault) => self.failed(fault, &url_of(self, file)).await?,
+            }
+        }
+        Ok(Some(record))
+    }
+
+    /// A small file, whole.
+    pub(super) async fn small_file(&mut self, url: &str) -> Result<Vec<u8>> {
+        loop {
+            let fault = match self.small_file_once(url).await? {
+                Ok(bytes) => return Ok(bytes),
+                Err(fault) => fault,
+            };
+            self.failed(fault, url).await?;
+        }
+    }
+
+    async fn small_file_once(&mut self, url: &str) -> Result<Attempt<Vec<u8>>> {
+        let ask = Ask { url: url.into(), from: 0, to: None, if_range: None, whole: true };
+        let (head, mut body) = match self.host.get(&ask).await {
+            Ok(answer) => answer,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let known = Known { version: &head.version, bytes: None, checked: true };
+        match judge(&ask, &known, &head) {
+            Verdict::Read { skip: 0, .. } => {}
+            Verdict::Later { after } => {
+                return Ok(Err(Fault::Status { status: head.status, after }));
+            }
+            _ => return Err(Error::HttpStatus { status: head.status, url: url.into() }),
+        }
+        let mut record = Record::new(MAX_SMALL_BYTES);
+        loop {
+            let room = record.capacity() - record.len();
+            if room == 0 {
+                return Err(Error::BadManifest { what: "it is too long".into() });
+            }
+            match body.read(&mut record, room).await {
+                Ok(0) if head.content_length.is_some_and(|n| n > record.len().into()) => {
+                    return Ok(Err(Fault::Broken("the connection ended early".into())));
+                }
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+        let mut bytes = vec![0; record.len() as usize];
+        record.copy_to(0, &mut bytes);
+        Ok(Ok(bytes))
+    }
+
+    /// Asks for a stretch until a server answers with it.
+    async fn connect(&mut self, at: Stretch) -> Result<Connected> {
+        let mut whole = false;
+        loop {
+            let file = &self.manifest.files[at.file];
+            let ask = Ask {
+                url: file.source.url.clone(),
+                from: at.from,
+                to: at.to,
+                if_range: file.version.if_range().filter(|_| !at.checked),
+                whole,
+            };
+            let fault = match self.host.get(&ask).await {
+                Err(fault) => fault,
+                Ok((head, body)) => {
+                    let known =
+                        Known { version: &file.version, bytes: file.bytes, checked: at.checked };
+                    match judge(&ask, &known, &head) {
+                        Verdict::Read { skip, bytes } => {
+                            if at.from == 0 && at.to.is_none() {
+                                self.manifest.files[at.file].version = head.version;
+                            }
+                            if let (Some(bytes), None) = (bytes, at.to) {
+                                self.manifest.set_bytes(at.file, bytes);
+                            }
+                            self.check_room().await?;
+                            let stream = Stream { file: at.file, position: at.from, body };
+                            match skipped(stream, skip).await {
+                                Ok(stream) => return Ok(Connected::Stream(stream)),
+                                Err(fault) => fault,
+                            }
+                        }
+                        Verdict::End => return Ok(Connected::End),
+                        Verdict::Changed => return Ok(Connected::Changed),
+                        Verdict::WrongRange => {
+                            whole = true;
+                            Fault::WrongRange
+                        }
+                        Verdict::Later { after } => Fault::Status { status: head.status, after },
+                        Verdict::Refused => {
+                            return Err(Error::HttpStatus { status: head.status, url: ask.url });
+                        }
+                    }
+                }
+            };
+            self.failed(fault, &ask.url).await?;
+        }
+    }
+
+    /// Waits until it is time to ask again, or gives up.
+    async fn failed(&mut self, fault: Fault, url: &str) -> Result<()> {
+        let received = self.manifest.bytes;
+        if fault == Fault::Aborted {
+            return Err(Error::Aborted);
+        }
+        let Some(wait_ms) = self.backoff.failed(fault.after(), self.host.random()) else {
+            return Err(fault.into_error(url, received));
+        };
+        let (attempt, reason) = (self.backoff.attempt(), fault.reason());
+        self.report(Phase::Retry { attempt, wait_ms, reason }, received);
+        self.host.pause(wait_ms).await.map_err(|fault| fault.into_error(url, received))
+    }
+
+    /// Fails before anything is fetched for which there is no room.
+    async fn check_room(&mut self) -> Result<()> {
+        let Some(total) = self.manifest.total.filter(|_| self.stores() && !self.room_checked)
+        else {
+            return Ok(());
+        };
+        self.room_checked = true;
+        match self.host.available().await {
+            Some(available) if available < total - self.manifest.bytes.min(total) => {
+                Err(self.full(available, 0))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stored_before(&self, index: usize) -> u64 {
+        self.manifest.records[..index].iter().map(|record| u64::from(record.bytes)).sum()
+    }
+}
+
+fn url_of(source: &Source, file: usize) -> String {
+    source.manifest.files[file].source.url.clone()
+}
+
+fn cleared(mut record: Record) -> Record {
+    record.clear();
+    record
+}
+
+/// Throws the first bytes of a body away.
+async fn skipped(mut stream: Stream, mut skip: u64) -> Attempt<Stream> {
+    let mut waste = Record::new(if skip == 0 { 0 } else { SKIP_BYTES });
+    while skip > 0 {
+        waste.clear();
+        match stream.body.read(&mut waste, SKIP_BYTES.min(skip.min(u32::MAX.into()) as u32)).await?
+        {
+            0 => return Err(Fault::Broken("the connection ended early".into())),
+            n => skip -= u64::from(n),
+        }
+    }
+    Ok(stream)
+}
