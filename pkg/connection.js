@@ -10,8 +10,11 @@ export class Connection {
   #lastId = 0;
   /** Makes the error of whatever is asked after the end. */
   #ended = null;
+  #tellEnded;
 
   constructor() {
+    /** Resolves, when the worker has ended, with what makes the error of whatever is asked later. */
+    this.ended = new Promise((resolve) => (this.#tellEnded = resolve));
     try {
       this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
     } catch (error) {
@@ -92,6 +95,7 @@ export class Connection {
   #end(later, now) {
     if (this.#ended) return;
     this.#ended = later;
+    this.#tellEnded(later);
     this.#worker.terminate();
     for (const pending of [...this.#pending.values()]) pending.reject(now);
   }

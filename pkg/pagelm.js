@@ -7,6 +7,7 @@ import { absoluteUrl, models, remove, storage } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
+import { SharedConnection, canShare } from "./shared.js";
 
 export { PageLMError };
 
@@ -24,11 +25,11 @@ export class PageLM {
   #info;
 
   /** Use `PageLM.load`. */
-  constructor(connection, info, model, sampling = {}) {
+  constructor(connection, { info, settings }, model) {
     this.#connection = connection;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(connection, model, sampling);
-    this.chat = { completions: new ChatCompletions(connection, model, sampling) };
+    this.completions = new Completions(connection, model, settings.sampling);
+    this.chat = { completions: new ChatCompletions(connection, model, settings.sampling) };
   }
 
   /**
@@ -40,7 +41,7 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
@@ -48,7 +49,7 @@ export class PageLM {
     const abort = abortSignal(signal);
     const reporter = new Reporter(onProgress);
     try {
-      return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, abort, reporter));
+      return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {
       reporter.close();
     }
@@ -121,16 +122,30 @@ export class PageLM {
   }
 }
 
-/** A worker with the model in it. */
-async function loadOnce(address, options, signal, reporter) {
+/** The model, in this tab or in another one's. */
+async function loadOnce(address, options, shared, signal, reporter) {
   if (signal?.aborted) throw aborted(signal);
+  const onAnswer = (answer) => reporter.take(answer);
+  const name = address.split("/").at(-1);
+  if (!shared || !canShare()) {
+    const { connection, loaded } = await start(address, options, { signal, onAnswer });
+    return new PageLM(connection, loaded, name);
+  }
+  const { context, kv_cache, variant, threads, cache, sha256 } = options;
+  const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256]);
+  const connection = new SharedConnection(key, (onAnswer, signal) => start(address, options, { signal, onAnswer }));
+  return new PageLM(connection, await connection.open({ signal, onAnswer }), name);
+}
+
+/** A worker with the model in it. */
+async function start(address, options, callbacks) {
   const connection = new Connection();
   try {
     const message = { type: REQUEST.LOAD, url: address, options };
-    const { info, stored, settings } = await connection.request(message, { signal, onAnswer: (answer) => reporter.take(answer) });
+    const { info, stored, settings } = await connection.request(message, callbacks);
     // That what is stored be kept when the device runs short of room.
     if (stored) storage({ persist: true }).catch(() => {});
-    return new PageLM(connection, info, address.split("/").at(-1), settings.sampling);
+    return { connection, loaded: { info, settings } };
   } catch (error) {
     connection.close();
     throw error;

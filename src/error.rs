@@ -169,7 +169,7 @@ pub enum Error {
     },
     /// A file has another digest than it must have.
     #[error(
-        "{url} is not the file that was expected: its SHA-256 is {found}, not {expected}. Check the address and the digest, or load again if it was damaged on the way."
+        "The file at {url} is not the one that was expected: its SHA-256 is {found}, not {expected}. Check the address and the digest, or load again if it was damaged on the way."
     )]
     DigestMismatch {
         /// The address asked for.

@@ -65,14 +65,19 @@ impl Source {
                 let at = Stretch { file, from: position, to: None, checked };
                 let mut stream = match self.stream.take() {
                     Some(stream) if (stream.file, stream.position) == (file, position) => stream,
-                    _ => match self.connect(at).await? {
-                        Connected::Stream(stream) => stream,
-                        Connected::Changed => return Ok(Collected::Changed),
-                        Connected::End => {
-                            self.manifest.set_bytes(file, position);
-                            continue;
+                    _ => {
+                        match self.connect(at).await? {
+                            Connected::Stream(stream) => {
+                                self.stream = Some(stream);
+                                let done = self.manifest.bytes + u64::from(record.len());
+                                self.report(Phase::Download, done);
+                            }
+                            Connected::End => self.manifest.set_bytes(file, position),
+                            Connected::Changed => return Ok(Collected::Changed),
                         }
-                    },
+                        // How long the record is may be known only now.
+                        continue;
+                    }
                 };
                 let most = self.manifest.record_len(file, from) - record.len();
                 match stream.body.read(&mut record, most).await {
@@ -97,19 +102,25 @@ impl Source {
                 return Ok(Collected::End);
             }
             let sha256 = record.sha256().await?;
-            let expected = self.manifest.expected(file, from);
-            if expected.is_none_or(|expected| expected.eq_ignore_ascii_case(&sha256)) {
-                let info = RecordInfo { file: file as u32, from, bytes: record.len(), sha256 };
+            let info = |sha256| RecordInfo { file: file as u32, from, bytes: record.len(), sha256 };
+            let expected = self.manifest.expected(file, from).map(str::to_ascii_lowercase);
+            let Some(expected) = expected.filter(|expected| *expected != sha256) else {
+                let info = info(sha256);
                 return Ok(Collected::Record(record, info));
-            }
+            };
             damaged += 1;
+            let url = url_of(self, file);
             if damaged == MAX_DAMAGED {
-                let expected = expected.unwrap_or_default().to_string();
-                let url = url_of(self, file);
                 return Err(Error::DigestMismatch { url, expected, found: sha256 });
             }
-            (record, self.stream) = (cleared(record), None);
-            self.failed(Fault::Damaged, &url_of(self, file)).await?;
+            self.failed(Fault::Damaged, &url).await?;
+            // By itself: the stream stands behind it already.
+            let info = info(expected);
+            drop(record);
+            record = match self.stretch(&info).await? {
+                Some(record) => record,
+                None => return Ok(Collected::Changed),
+            };
         }
     }
 
@@ -143,6 +154,40 @@ impl Source {
         }
         // Always the same other bytes: the server has another file now.
         Ok(None)
+    }
+
+    /// The first bytes of a part, `most` at most, ahead of their turn: its header tells whether
+    /// the model can run.
+    ///
+    /// # Errors
+    /// As [`Source::next`].
+    pub async fn beginning(&mut self, part: u32, most: u32) -> Result<Vec<u8>> {
+        let files = &self.manifest.files;
+        let Some(file) = files.iter().position(|file| file.source.part == part) else {
+            return Err(Error::Internal { what: format!("there is no part {part}") });
+        };
+        let bytes = most.clamp(1, MAX_SMALL_BYTES);
+        if let Some(stored) = self.stored_beginning(file).await {
+            return Ok(contents(&stored, bytes));
+        }
+        let at = Stretch { file, from: 0, to: Some(u64::from(bytes) - 1), checked: true };
+        loop {
+            let mut record = Record::new(bytes);
+            let Connected::Stream(mut stream) = self.connect(at).await? else {
+                return Ok(Vec::new());
+            };
+            let fault = loop {
+                let room = bytes - record.len();
+                match stream.body.read(&mut record, room).await {
+                    Ok(n) if n == 0 || record.len() == bytes => {
+                        return Ok(contents(&record, bytes));
+                    }
+                    Ok(_) => {}
+                    Err(fault) => break fault,
+                }
+            };
+            self.failed(fault, &url_of(self, file)).await?;
+        }
     }
 
     /// The bytes of a record, right or not; `None` if the file is shorter now.
@@ -215,9 +260,7 @@ impl Source {
                 Err(fault) => return Ok(Err(fault)),
             }
         }
-        let mut bytes = vec![0; record.len() as usize];
-        record.copy_to(0, &mut bytes);
-        Ok(Ok(bytes))
+        Ok(Ok(contents(&record, MAX_SMALL_BYTES)))
     }
 
     /// Asks for a stretch until a server answers with it.
@@ -271,7 +314,7 @@ impl Source {
 
     /// Waits until it is time to ask again, or gives up.
     async fn failed(&mut self, fault: Fault, url: &str) -> Result<()> {
-        let received = self.manifest.bytes;
+        let received = self.reported.get();
         if fault == Fault::Aborted {
             return Err(Error::Aborted);
         }
@@ -307,9 +350,11 @@ fn url_of(source: &Source, file: usize) -> String {
     source.manifest.files[file].source.url.clone()
 }
 
-fn cleared(mut record: Record) -> Record {
-    record.clear();
-    record
+/// The first bytes of a record, `most` at most.
+fn contents(record: &Record, most: u32) -> Vec<u8> {
+    let mut bytes = vec![0; record.len().min(most) as usize];
+    record.copy_to(0, &mut bytes);
+    bytes
 }
 
 /// Throws the first bytes of a body away.

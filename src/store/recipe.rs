@@ -103,16 +103,8 @@ impl Recipe {
     /// # Errors
     /// [`Error::BadRequest`] if it is another part than the first.
     pub(super) fn of_url(url: &str, record_bytes: u32) -> Result<Recipe> {
-        let urls = match split(url) {
-            None => vec![url.to_string()],
-            Some((1, urls)) => urls,
-            Some((n, urls)) => {
-                let what = format!("this is part {n} of a split model; load {}", urls[0]);
-                return Err(Error::BadRequest { what });
-            }
-        };
         let file = |(part, url)| RecipeFile { url, part, bytes: None, records: Vec::new() };
-        let files = (0..).zip(urls).map(file).collect();
+        let files = (0..).zip(parts_of(url)?).map(file).collect();
         Ok(Recipe { files, record_bytes, settings: "null".into() })
     }
 
@@ -146,6 +138,21 @@ impl Recipe {
         let settings =
             serde_json::to_string(&pack.settings).map_err(|error| bad(error.to_string()))?;
         Ok(Recipe { files, record_bytes: pack.record_bytes, settings })
+    }
+}
+
+/// The files of a model, by the address or path of the first.
+///
+/// # Errors
+/// [`Error::BadRequest`] if it is another part than the first.
+pub fn parts_of(first: &str) -> Result<Vec<String>> {
+    match split(first) {
+        None => Ok(vec![first.to_string()]),
+        Some((1, all)) => Ok(all),
+        Some((n, all)) => {
+            let what = format!("this is part {n} of a split model; take {}", all[0]);
+            Err(Error::BadRequest { what })
+        }
     }
 }
 

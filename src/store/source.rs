@@ -11,9 +11,10 @@ use super::record::Record;
 use super::schema::Manifest;
 use super::storage::{Reply, Storage, Stored, Write};
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::rc::Rc;
 
-/// A file that changes this often while it is loaded is not to be had.
+/// A file that begins anew this often while it is loaded is not to be had.
 const MAX_RESTARTS: u32 = 3;
 
 /// How to load.
@@ -99,6 +100,8 @@ pub struct Source {
     digest: Option<PartDigest>,
     pub(super) room_checked: bool,
     report: Box<dyn Fn(Report)>,
+    /// Bytes that were last reported as done.
+    pub(super) reported: Cell<u64>,
 }
 
 type Ahead = Reply<Option<(Record, String)>>;
@@ -140,6 +143,7 @@ impl Source {
             digest: None,
             room_checked: false,
             report,
+            reported: Cell::new(0),
         };
         match stored {
             Some(Stored::Complete(manifest)) if source.may_be(&manifest) => {
@@ -157,7 +161,9 @@ impl Source {
                 }
             }
         }
-        source.report(source.phase(), 0);
+        if source.is_stored() {
+            source.report(source.phase(), 0);
+        }
         Ok(source)
     }
 
@@ -209,6 +215,7 @@ impl Source {
 
     /// Tells how far the load is.
     pub fn report(&self, phase: Phase, loaded: u64) {
+        self.reported.set(loaded);
         (self.report)(Report { phase, loaded, total: self.manifest.total });
     }
 
@@ -268,6 +275,13 @@ impl Source {
     fn read(&self, index: usize) -> Option<Ahead> {
         let storage = self.storage.as_ref().filter(|_| index < self.manifest.records.len())?;
         Some(storage.read(&self.manifest, index as u32))
+    }
+
+    /// The first record of a file, if it is stored and sound.
+    pub(super) async fn stored_beginning(&self, file: usize) -> Option<Record> {
+        let index = self.manifest.records.iter().position(|info| info.file as usize == file)?;
+        let (record, sha256) = self.read(index)?.await.ok()??;
+        (sha256 == self.manifest.records[index].sha256).then_some(record)
     }
 
     async fn download_on(&mut self) -> Result<Option<Piece>> {
@@ -380,7 +394,7 @@ impl Source {
     async fn restart(&mut self) -> Result<Option<Piece>> {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
-            let what = "the file on the server keeps changing".into();
+            let what = "it breaks off, and changes or has no version by which to go on".into();
             return Err(Fault::Broken(what).into_error(&self.manifest.url, self.manifest.bytes));
         }
         self.stop().await?;
@@ -392,7 +406,6 @@ impl Source {
         self.manifest = self.fresh(&url, recipe);
         (self.complete, self.begun, self.cursor) = (false, false, 0);
         (self.digest, self.room_checked) = (None, false);
-        self.report(Phase::Download, 0);
         Ok(Some(Piece::Restart))
     }
 

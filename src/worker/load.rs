@@ -37,7 +37,8 @@ pub(super) async fn load(
         threads: entry::threads(),
         clock: local_seconds,
     };
-    let engine = match read_and_start(&mut source, options, &reporter).await {
+    let template = settings.chat_template.as_deref();
+    let engine = match read_and_start(&mut source, options, template, &reporter).await {
         Ok(engine) => engine,
         Err(error) => {
             source.discard(&error).await;
@@ -56,9 +57,13 @@ pub(super) async fn load(
 async fn read_and_start(
     source: &mut Source,
     options: LoadOptions,
+    template: Option<&str>,
     reporter: &Reporter,
 ) -> Result<Engine> {
-    let engine = read(source, options, reporter).await?;
+    let mut engine = read(source, options, reporter).await?;
+    if let Some(template) = template {
+        engine.set_chat_template(template, options.clock)?;
+    }
     entry::start_helpers().await?;
     Ok(engine)
 }

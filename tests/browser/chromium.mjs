@@ -51,11 +51,7 @@ export async function launchProfile({ args = [], prepare } = {}) {
   const profile = await mkdtemp(path.join(os.tmpdir(), "pagelm-profile-"));
   try {
     await prepare?.(profile);
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath: chromiumPath(),
-      headless: true,
-      args: [...ARGS, ...args],
-    });
+    const context = await launchFolder(profile, args);
     const close = async () => {
       await context.close();
       await removeFolder(profile);
@@ -80,11 +76,16 @@ export async function launchKeptProfile(t) {
     await removeFolder(folder);
   });
   const launch = async () => {
-    const context = await chromium.launchPersistentContext(folder, { executablePath: chromiumPath(), headless: true, args: ARGS });
+    const context = await launchFolder(folder);
     contexts.push(context);
     return context;
   };
   return { folder, launch };
+}
+
+/** Starts a browser with the profile in this folder. */
+export function launchFolder(folder, args = []) {
+  return chromium.launchPersistentContext(folder, { executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args] });
 }
 
 /** Kills the processes of the browser that has this profile, at once (Linux). */

@@ -2,9 +2,12 @@
 
 use super::super::source::Phase;
 use super::world::{Faults, Served, World};
-use super::{Outcome, RECORD, load, options};
+use super::{Outcome, RECORD, load, options, run};
 use crate::Error;
 use crate::store::sha256;
+use crate::store::source::Source;
+use crate::store::storage::Storage;
+use std::rc::Rc;
 
 const URL: &str = "https://a/m.gguf";
 const ENOUGH: usize = 1_000_000;
@@ -177,4 +180,38 @@ fn a_store_that_fails_does_not_keep_the_model_away() {
     let sent = world.sent.get();
     assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
     assert!(world.sent.get() - sent <= needed, "what was stored is not used");
+}
+
+#[test]
+fn the_beginning_of_a_part_can_be_had_ahead() {
+    for stored in [false, true] {
+        let world = World::new(10);
+        let parts: Vec<_> = (1..=3).map(|_| world.bytes(150)).collect();
+        for (n, part) in (1..).zip(&parts) {
+            world.serve(&format!("https://a/m-0000{n}-of-00003.gguf"), served(part));
+        }
+        let first = "https://a/m-00001-of-00003.gguf";
+        if stored {
+            load(&world, first, options(), ENOUGH);
+        }
+        world.faults.set(Faults { cut: 0.3, ..Faults::default() });
+        let sent = world.sent.get();
+        let beginnings = async {
+            let storage = Some(world.clone() as Rc<dyn Storage>);
+            let host = Rc::new(world.clone());
+            let mut source =
+                Source::open(host, storage, first, options(), Box::new(|_| {})).await.unwrap();
+            assert!(source.next().await.unwrap().is_some());
+            let second = source.beginning(1, 40).await.unwrap();
+            let third = source.beginning(2, 1000).await.unwrap();
+            // And the first goes on where it was.
+            assert!(source.next().await.unwrap().is_some());
+            (second, third)
+        };
+        let (second, third) = run(beginnings, ENOUGH).unwrap();
+        assert_eq!(second, parts[1][..40]);
+        // Of a stored one, its first record.
+        assert_eq!(third, if stored { &parts[2][..RECORD as usize] } else { &parts[2][..] });
+        assert_eq!(world.sent.get() == sent, stored);
+    }
 }

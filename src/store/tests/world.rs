@@ -275,7 +275,8 @@ impl Body for Sender {
             let Sender(world, sending) = self;
             let rest = sending.bytes.len() - sending.at;
             let n = (1 + world.below(50)).min(rest).min(most as usize);
-            if n == 0 && most > 0 {
+            assert!(most > 0, "nothing is asked for");
+            if n == 0 {
                 return sending.breaks.take().map_or(Ok(0), Err);
             }
             record.append(&sending.bytes[sending.at..][..n]);
