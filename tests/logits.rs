@@ -6,23 +6,41 @@ mod common;
 use common::{fixtures, load, npy, score};
 use serde_json::Value;
 
-/// Architecture `llama` in the formats that this version runs.
-const MODELS: [&str; 16] = [
+/// Architecture `llama` in every format that runs.
+const MODELS: [&str; 34] = [
     "llama-e192.F16",
+    "llama-e192.IQ4_XS",
+    "llama-e192.Q2_K",
+    "llama-e192.Q3_K_M",
     "llama-e192.Q4_1",
+    "llama-e192.Q4_K_M",
+    "llama-e192.Q5_K_M",
     "llama-e192.Q8_0",
     "llama-spm.Q4_0",
+    "llama-spm.Q4_K_M",
     "llama-spm.Q8_0",
-    "llama-types.F16",
     "llama-types.BF16",
+    "llama-types.F16",
+    "llama-types.IQ3_S",
+    "llama-types.IQ4_NL",
+    "llama-types.IQ4_XS",
+    "llama-types.MXFP4",
+    "llama-types.Q1_0",
+    "llama-types.Q2_0",
+    "llama-types.Q2_K",
+    "llama-types.Q3_K_S",
     "llama-types.Q4_0",
     "llama-types.Q4_1",
+    "llama-types.Q4_K_S",
     "llama-types.Q5_0",
     "llama-types.Q5_1",
-    "llama-types.Q8_0",
+    "llama-types.Q5_K_S",
     "llama-types.Q6_K",
-    "llama-types.Q4_K_S",
+    "llama-types.Q8_0",
+    "llama-types.TQ1_0",
+    "llama-types.TQ2_0",
     "llama3.Q4_0",
+    "llama3.Q4_K_M",
     "llama3.Q8_0",
 ];
 
