@@ -1,6 +1,6 @@
 //! The request for a completion: the OpenAI shapes' fields, and those that are ours.
 
-use super::fields::{Fields, must_be, token_ids};
+use super::fields::{Fields, bad, must_be, token_ids};
 use crate::chat::RenderInput;
 use crate::sampling::SamplingParams;
 use crate::session::GenerateParams;
@@ -40,7 +40,6 @@ impl CompletionRequest {
         for name in IGNORED {
             fields.take(name);
         }
-        refuse_unless_neutral(&mut fields, "n", 1.0)?;
         refuse_unless_neutral(&mut fields, "frequency_penalty", 0.0)?;
         refuse_unless_neutral(&mut fields, "presence_penalty", 0.0)?;
         let prompt = prompt(&mut fields)?;
@@ -64,7 +63,7 @@ impl CompletionRequest {
             ignore_eos: fields.flag("ignore_eos")?.unwrap_or(false),
             cache_prompt: fields.flag("cache_prompt")?.unwrap_or(true),
             prompt_lookup: fields.flag("prompt_lookup")?.unwrap_or(true),
-            logprobs: fields.count("logprobs")?,
+            logprobs: logprobs(&mut fields, matches!(prompt, Prompt::Messages(_)))?,
             echo: fields.flag("echo")?.unwrap_or(false),
         };
         fields.finish()?;
@@ -102,6 +101,20 @@ fn prompt(fields: &mut Fields) -> Result<Prompt> {
     }
 }
 
+/// How many of the most probable tokens to tell beside each token, if any: a number in the
+/// older completions, a flag and a number in a chat.
+fn logprobs(fields: &mut Fields, chat: bool) -> Result<Option<usize>> {
+    if !chat {
+        return fields.count("logprobs");
+    }
+    let (wanted, top) = (fields.flag("logprobs")?.unwrap_or(false), fields.count("top_logprobs")?);
+    match (wanted, top) {
+        (true, top) => Ok(Some(top.unwrap_or(0))),
+        (false, None | Some(0)) => Ok(None),
+        (false, Some(_)) => Err(bad("`top_logprobs` needs `logprobs: true`".into())),
+    }
+}
+
 /// A field that is not supported may still be there with the value that changes nothing.
 fn refuse_unless_neutral(fields: &mut Fields, name: &str, neutral: f32) -> Result<()> {
     match fields.number(name)? {
@@ -133,7 +146,7 @@ mod tests {
         let request = parse(json!({
             "model": "any", "user": "u", "stream": true, "stream_options": { "include_usage": true },
             "messages": [{ "role": "user", "content": "Hi" }], "tools": [],
-            "n": 1, "frequency_penalty": 0, "max_completion_tokens": 5, "stop": "\n",
+            "frequency_penalty": 0, "max_completion_tokens": 5, "stop": "\n",
             "temperature": 1, "top_p": 0.5, "seed": -1,
         }))
         .unwrap();
@@ -146,6 +159,24 @@ mod tests {
         assert_eq!((params.sampling.temperature, params.sampling.top_p), (1.0, 0.5));
         assert_eq!(params.sampling.seed, u64::MAX);
         assert!(params.cache_prompt && !params.ignore_eos && params.logprobs.is_none());
+    }
+
+    #[test]
+    fn log_probabilities_are_asked_for_in_either_shape() {
+        let chat = |more: Value| {
+            let mut request = json!({ "messages": [] });
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            parse(request).map(|request| request.params.logprobs)
+        };
+        assert_eq!(chat(json!({})), Ok(None));
+        assert_eq!(chat(json!({ "logprobs": false, "top_logprobs": 0 })), Ok(None));
+        assert_eq!(chat(json!({ "logprobs": true })), Ok(Some(0)));
+        assert_eq!(chat(json!({ "logprobs": true, "top_logprobs": 5 })), Ok(Some(5)));
+        assert!(chat(json!({ "top_logprobs": 5 })).is_err());
+        assert!(chat(json!({ "logprobs": 5 })).is_err());
+        let text = parse(json!({ "prompt": "a", "logprobs": 3 })).unwrap();
+        assert_eq!(text.params.logprobs, Some(3));
+        assert!(refusal(json!({ "prompt": "a", "top_logprobs": 3 })).starts_with("`top_logprobs`"));
     }
 
     #[test]
@@ -180,7 +211,6 @@ mod tests {
             ("seed", json!("x")),
             ("stop", json!([1])),
             ("ignore_eos", json!(1)),
-            ("n", json!(2)),
             ("presence_penalty", json!(0.1)),
             ("logit_bias", json!({})),
         ] {
