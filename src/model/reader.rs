@@ -76,11 +76,6 @@ impl WeightsReader {
         (self.plan.iter().map(packed).fold(0, u64::saturating_add), kv_cache)
     }
 
-    /// Whether all tensors are there.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.plan.is_empty()
-    }
-
     /// The weights, all tensors being there.
     ///
     /// # Errors
