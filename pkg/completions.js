@@ -5,6 +5,7 @@ import { chatLogprobs, textLogprobs } from "./logprobs.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { abortSignal, plainRequest } from "./request.js";
 import { Stream } from "./stream.js";
+import { WINDOW, readReceipts } from "./window.js";
 
 /** `lm.completions`: raw text, no template. */
 export class Completions {
@@ -72,13 +73,17 @@ function streamed(connection, messages, signal, report, shape) {
       const all = [];
       for (const [index, message] of messages.entries()) {
         const choice = shape.of(index);
+        const receipts = readReceipts();
         const onAnswer = (answer) => {
           resolve(stream);
           report(answer);
+          if (answer.type !== ANSWER.DELTA) return;
           // A token may bring no text yet: then there is nothing to say, unless to count it.
-          if (answer.type === ANSWER.DELTA && (answer.text !== "" || answer.name !== undefined)) stream.push(choice.chunk(answer));
+          if (answer.text === "" && answer.name === undefined) receipts.read();
+          else stream.push(choice.chunk(answer), receipts.read);
         };
-        all.push(await connection.request(message, { signal: stream.controller.signal, onAnswer }));
+        const { signal } = stream.controller;
+        all.push(await connection.request({ ...message, window: WINDOW }, { signal, onAnswer, onStart: receipts.start }));
         stream.push(choice.last(all.at(-1), all.length === messages.length ? total(all) : null));
       }
     };
