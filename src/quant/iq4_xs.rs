@@ -2,8 +2,7 @@
 //! bits in 4 bytes, and eight times 16 bytes as in IQ4_NL. Weight = d·(scale - 32)·level.
 
 use super::affine::half_at;
-use super::iq4_nl::levels;
-use super::symmetric::Block;
+use super::table4::{Block, nibbles};
 
 pub(super) const BYTES: usize = 2 + 2 + 4 + 128;
 
@@ -11,5 +10,5 @@ pub(super) fn block(bytes: &[u8; BYTES], i: usize) -> Block {
     let low = bytes[4 + i / 2] >> (i % 2 * 4) & 15;
     let high = bytes[2 + i / 4] >> (i % 4 * 2) & 3;
     let scale = (low | high << 4) as f32 - 32.0;
-    Block { q: levels(&bytes[8 + 16 * i..]), d: half_at(bytes, 0) * scale }
+    Block { q: nibbles(&bytes[8 + 16 * i..]), d: half_at(bytes, 0) * scale }
 }

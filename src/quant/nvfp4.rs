@@ -3,9 +3,13 @@
 //! and 3 mantissa bits. Weight = scale / 2·(twice the E2M1).
 
 use super::affine::Block;
-use super::mxfp4::{LEVELS, MAX};
 
 pub(super) const BYTES: usize = 4 + 32;
+
+/// Twice the largest value of E2M1.
+const MAX: f32 = 12.0;
+/// Twice the values of E2M1, above -[`MAX`].
+const LEVELS: [u8; 16] = [12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0];
 
 pub(super) fn block(bytes: &[u8; BYTES], i: usize) -> Block<2> {
     let q = core::array::from_fn(|l| {
