@@ -1,13 +1,13 @@
 // A language model in this page: the API of the package.
 
 import { ChatCompletions, Completions } from "./completions.js";
-import { Connection } from "./connection.js";
+import { Engine } from "./engine.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
 import { absoluteUrl, models, remove, storage } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
-import { SharedConnection, canShare } from "./shared.js";
+import { SharedEngine, canShare } from "./shared.js";
 
 export { PageLMError };
 
@@ -21,15 +21,15 @@ const VARIANTS = ["simd", "relaxed", "threads"];
 
 /** A loaded model. */
 export class PageLM {
-  #connection;
+  #engine;
   #info;
 
   /** Use `PageLM.load`. */
-  constructor(connection, { info, settings }, model) {
-    this.#connection = connection;
+  constructor(engine, { info, settings }, model) {
+    this.#engine = engine;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(connection, model, settings.sampling);
-    this.chat = { completions: new ChatCompletions(connection, model, settings.sampling) };
+    this.completions = new Completions(engine, model, settings.sampling);
+    this.chat = { completions: new ChatCompletions(engine, model, settings.sampling) };
   }
 
   /**
@@ -77,12 +77,12 @@ export class PageLM {
 
   /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
   async tokenize(text, { special } = {}) {
-    return (await this.#connection.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
+    return (await this.#engine.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
   }
 
   /** The text of tokens. */
   async detokenize(ids) {
-    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
+    return (await this.#engine.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
@@ -91,7 +91,7 @@ export class PageLM {
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
     const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#connection.request({ type: REQUEST.COUNT, ...fields })).count;
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...fields })).count;
   }
 
   /**
@@ -103,7 +103,7 @@ export class PageLM {
       if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
     };
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
-    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
+    const { tokens, logprobs, nll, perplexity } = await this.#engine.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
   }
 
@@ -112,44 +112,38 @@ export class PageLM {
    * `prefill` tokens and for `decode` tokens behind it. The tokens mean nothing.
    */
   async profile({ prefill, decode } = {}) {
-    const report = await this.#connection.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
+    const report = await this.#engine.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
     return { prefill: report.prefill, decode: report.decode };
   }
 
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
   async unload() {
-    this.#connection.close();
+    this.#engine.close();
   }
 }
 
 /** The model, in this tab or in another one's. */
 async function loadOnce(address, options, shared, signal, reporter) {
   if (signal?.aborted) throw aborted(signal);
-  const onAnswer = (answer) => reporter.take(answer);
+  const callbacks = { signal, onAnswer: (answer) => reporter.take(answer) };
   const name = address.split("/").at(-1);
   if (!shared || !canShare()) {
-    const { connection, loaded } = await start(address, options, { signal, onAnswer });
-    return new PageLM(connection, loaded, name);
+    const { engine, loaded } = await start(address, options, callbacks);
+    return new PageLM(engine, loaded, name);
   }
   const { context, kv_cache, variant, threads, cache, sha256 } = options;
   const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256]);
-  const connection = new SharedConnection(key, (onAnswer, signal) => start(address, options, { signal, onAnswer }));
-  return new PageLM(connection, await connection.open({ signal, onAnswer }), name);
+  const engine = new SharedEngine(key, (callbacks) => start(address, options, callbacks));
+  return new PageLM(engine, await engine.open(callbacks), name);
 }
 
-/** A worker with the model in it. */
+/** A worker of this tab with the model in it. */
 async function start(address, options, callbacks) {
-  const connection = new Connection();
-  try {
-    const message = { type: REQUEST.LOAD, url: address, options };
-    const { info, stored, settings } = await connection.request(message, callbacks);
-    // That what is stored be kept when the device runs short of room.
-    if (stored) storage({ persist: true }).catch(() => {});
-    return { connection, loaded: { info, settings } };
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
+  const { engine, loaded } = await Engine.load({ type: REQUEST.LOAD, url: address, options }, callbacks);
+  const { info, stored, settings } = loaded;
+  // That what is stored be kept when the device runs short of room.
+  if (stored) storage({ persist: true }).catch(() => {});
+  return { engine, loaded: { info, settings } };
 }
 
 /** Passes progress on, and repeats it while the worker is too busy to say anything. */

@@ -8,16 +8,16 @@
 //
 // Messages: HELLO { from }; OWNER { owner, loaded }, loaded being null as long as
 // it loads; PROGRESS { owner, answer }; ASK { owner, from, id, message };
-// ABORT { owner, from, id }; ANSWER { owner, to, id, answer }; GONE { owner }.
+// TELL { owner, from, id, message }, more about a request; ABORT { owner, from, id }; ANSWER { owner, to, id, answer }; GONE { owner }.
 
 import { PageLMError, aborted } from "./errors.js";
-import { FairQueue } from "./fair-queue.js";
 import { ANSWER } from "./protocol.js";
 
 const HELLO = "hello";
 const OWNER = "owner";
 const PROGRESS = "progress";
 const ASK = "ask";
+const TELL = "tell";
 const ABORT = "abort";
 const REPLY = "answer";
 const GONE = "gone";
@@ -27,8 +27,8 @@ export function canShare() {
   return Boolean(globalThis.navigator?.locks) && typeof BroadcastChannel === "function";
 }
 
-/** A connection to an engine that may run in another tab. As `Connection` to its users. */
-export class SharedConnection {
+/** An engine that may run in another tab. As `Engine` to its users. */
+export class SharedEngine {
   #id = crypto.randomUUID();
   #channel;
   #key;
@@ -42,7 +42,7 @@ export class SharedConnection {
   #owner = null;
   #loaded = null;
   /** The engine, if it runs here. */
-  #engine = null;
+  #host = null;
   /** Requests that have not ended, by their id. */
   #pending = new Map();
   #lastId = 0;
@@ -51,7 +51,7 @@ export class SharedConnection {
 
   /**
    * @param {string} key  the same for all that may share
-   * @param {(onAnswer: (answer: object) => void, signal: AbortSignal) => Promise<{ connection: Connection, loaded: object }>} start
+   * @param {(options: { signal: AbortSignal, onAnswer: (answer: object) => void }) => Promise<{ engine: Engine, loaded: object }>} start
    *   loads the model in this tab
    */
   constructor(key, start) {
@@ -82,12 +82,12 @@ export class SharedConnection {
   }
 
   /** As `Connection.request`. */
-  request(message, { signal, onAnswer } = {}) {
+  request(message, { signal, onAnswer, onStart } = {}) {
     if (this.#ended) return Promise.reject(this.#ended());
     if (signal?.aborted) return Promise.reject(aborted(signal));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const request = { id, message, onAnswer, signal, sentTo: null };
+      const request = { id, message, onAnswer, onStart, signal, sentTo: null, begun: false };
       const abort = () => this.#abort(request);
       const release = () => {
         this.#pending.delete(id);
@@ -133,7 +133,7 @@ export class SharedConnection {
     this.#follow(this.#id, null);
     this.#post({ type: OWNER, owner: this.#id, loaded: null });
     let last = 0;
-    const report = (answer) => {
+    const onAnswer = (answer) => {
       this.#onAnswer?.(answer);
       // Others need not hear of every megabyte.
       if (Date.now() - last < 80) return;
@@ -141,13 +141,13 @@ export class SharedConnection {
       this.#post({ type: PROGRESS, owner: this.#id, answer });
     };
     try {
-      const { connection, loaded } = await this.#start(report, this.#leave.signal);
-      if (this.#ended) return connection.close();
-      this.#engine = new Engine(connection);
+      const { signal } = this.#leave;
+      const { engine, loaded } = await this.#start({ signal, onAnswer });
+      if (this.#ended) return engine.close();
+      this.#host = new Host(engine);
       this.#follow(this.#id, loaded);
       this.#post({ type: OWNER, owner: this.#id, loaded });
-      const crash = await connection.ended;
-      this.#end(crash);
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
     } catch (error) {
       // Another tab may fare better.
       this.#end(() => error);
@@ -172,8 +172,11 @@ export class SharedConnection {
       case ASK:
         if (data.owner === this.#id) this.#serve(data);
         return;
+      case TELL:
+        if (data.owner === this.#id) this.#host?.tell(data.from, data.id, data.message);
+        return;
       case ABORT:
-        if (data.owner === this.#id) this.#engine?.abort(data.from, data.id);
+        if (data.owner === this.#id) this.#host?.abort(data.from, data.id);
         return;
       case REPLY:
         if (data.to === this.#id && data.owner === this.#owner) this.#answered(data.id, data.answer);
@@ -181,13 +184,15 @@ export class SharedConnection {
     }
   }
 
-  /** Takes note of who owns the engine. What another was asked is lost. */
+  /** Takes note of who owns the engine. What another has begun to answer is lost. */
   #follow(owner, loaded) {
     const moved = owner !== this.#owner;
     this.#owner = owner;
     this.#loaded = loaded;
-    for (const request of [...this.#pending.values()]) {
-      if (moved && request.sentTo !== null) request.reject(engineMoved());
+    for (const request of [...this.#pending.values()].filter(({ sentTo }) => moved && sentTo !== null)) {
+      if (request.begun) request.reject(engineMoved());
+      // Nobody has heard anything of it: it is asked again.
+      else request.sentTo = null;
     }
     if (!loaded) return;
     this.#opened.resolve(loaded);
@@ -198,13 +203,18 @@ export class SharedConnection {
     if (!this.#loaded || request.sentTo !== null) return;
     request.sentTo = this.#owner;
     const { id, message } = request;
-    if (this.#engine) this.#engine.ask(this.#id, id, message, (answer) => this.#answered(id, answer));
-    else this.#post({ type: ASK, owner: this.#owner, from: this.#id, id, message });
+    const to = { owner: this.#owner, from: this.#id, id };
+    if (this.#host) this.#host.ask(this.#id, id, message, (answer) => this.#answered(id, answer));
+    else this.#post({ type: ASK, ...to, message });
+    request.onStart?.((more) => {
+      if (this.#host) this.#host.tell(this.#id, id, more);
+      else this.#post({ type: TELL, ...to, message: more });
+    });
   }
 
   #abort(request) {
     if (request.sentTo === null) request.reject(aborted(request.signal));
-    else if (this.#engine) this.#engine.abort(this.#id, request.id);
+    else if (this.#host) this.#host.abort(this.#id, request.id);
     else this.#post({ type: ABORT, owner: this.#owner, from: this.#id, id: request.id });
   }
 
@@ -218,18 +228,21 @@ export class SharedConnection {
         return request.reject(new PageLMError(answer.code, answer.message, answer.data));
       case ANSWER.ABORTED:
         return request.reject(aborted(request.signal));
+      case ANSWER.DELTA:
+        request.begun = true;
+        return request.onAnswer?.(answer);
       default:
         request.onAnswer?.(answer);
     }
   }
 
   #serve({ from, id, message }) {
-    const engine = this.#engine;
-    if (!engine) return;
+    const host = this.#host;
+    if (!host) return;
     const answer = (answer) => this.#post({ type: REPLY, owner: this.#id, to: from, id, answer });
     // Granted when that tab has gone.
-    if (engine.isNew(from)) navigator.locks.request(`${this.#key}:${from}`, () => engine.forget(from));
-    engine.ask(from, id, message, answer);
+    if (host.isNew(from)) navigator.locks.request(`${this.#key}:${from}`, () => host.forget(from));
+    host.ask(from, id, message, answer);
   }
 
   #post(message) {
@@ -244,7 +257,7 @@ export class SharedConnection {
     for (const request of [...this.#pending.values()]) request.reject(error());
     if (this.#owner === this.#id) this.#post({ type: GONE, owner: this.#id });
     // The lock passes on only when the worker and its memory are gone.
-    this.#engine?.close();
+    this.#host?.close();
     this.#leave.abort();
     this.#gone?.();
     this.#channel?.close();
@@ -252,50 +265,55 @@ export class SharedConnection {
   }
 }
 
-/** The engine in the tab that owns it: a worker, and the clients that take turns. */
-class Engine {
-  #connection;
-  #queue = new FairQueue();
-  /** client → id → what ends its request */
+/** The engine in the tab that owns it, and the clients that take turns on it. */
+class Host {
+  #engine;
+  /** client → { number, requests: id → { controller, tell, told } } */
   #clients = new Map();
+  #lastNumber = 0;
 
-  constructor(connection) {
-    this.#connection = connection;
+  constructor(engine) {
+    this.#engine = engine;
   }
 
   isNew(client) {
     return !this.#clients.has(client);
   }
 
-  ask(client, id, message, answer) {
-    const requests = this.#clients.get(client) ?? new Map();
-    this.#clients.set(client, requests);
+  async ask(client, id, message, answer) {
+    if (this.isNew(client)) this.#clients.set(client, { number: ++this.#lastNumber, requests: new Map() });
+    const { number, requests } = this.#clients.get(client);
     const controller = new AbortController();
-    const { signal } = controller;
-    const end = (last) => {
-      if (requests.delete(id)) answer(last);
+    // What is told of it before it has begun waits.
+    const told = [];
+    const request = { controller, tell: (more) => told.push(more) };
+    requests.set(id, request);
+    const onStart = (tell) => {
+      for (const more of told) tell(more);
+      request.tell = tell;
     };
-    // One that still waits for its turn ends at once.
-    requests.set(id, { abort: () => end({ type: ANSWER.ABORTED }) });
-    this.#queue.push(client, async () => {
-      if (!requests.has(id)) return;
-      requests.set(id, controller);
-      end(await this.#connection.request(message, { signal, onAnswer: answer }).catch(ending));
-    });
+    // The worker gives turns by this number.
+    const options = { signal: controller.signal, onAnswer: answer, onStart };
+    answer(await this.#engine.request({ ...message, client: number }, options).catch(ending));
+    requests.delete(id);
+  }
+
+  tell(client, id, message) {
+    this.#clients.get(client)?.requests.get(id)?.tell(message);
   }
 
   abort(client, id) {
-    this.#clients.get(client)?.get(id)?.abort();
+    this.#clients.get(client)?.requests.get(id)?.controller.abort();
   }
 
   /** A client has gone: nobody waits for its answers. */
   forget(client) {
-    for (const request of [...(this.#clients.get(client)?.values() ?? [])]) request.abort();
+    for (const { controller } of this.#clients.get(client)?.requests.values() ?? []) controller.abort();
     this.#clients.delete(client);
   }
 
   close() {
-    this.#connection.close();
+    this.#engine.close();
   }
 }
 

@@ -47,55 +47,18 @@ struct Stretch {
     to: Option<u64>,
     /// Whether a digest will tell if it is right.
     checked: bool,
+    /// Whether the file's length and version are those of the answer, if they are not known.
+    learns: bool,
 }
 
 impl Source {
     /// The record of `file` that begins at `from`.
     pub(super) async fn collect(&mut self, file: usize, from: u64) -> Result<Collected> {
-        let mut record = match self.spare.take() {
-            Some(record) => record,
-            None => Record::new(self.manifest.record_bytes),
-        };
-        record.clear();
-        let checked = self.manifest.expected(file, from).is_some();
+        let mut record = self.partial.take().unwrap_or_else(|| self.room());
         let mut damaged = 0;
         loop {
-            while record.len() < self.manifest.record_len(file, from) {
-                let position = from + u64::from(record.len());
-                let at = Stretch { file, from: position, to: None, checked };
-                let mut stream = match self.stream.take() {
-                    Some(stream) if (stream.file, stream.position) == (file, position) => stream,
-                    _ => {
-                        match self.connect(at).await? {
-                            Connected::Stream(stream) => {
-                                self.stream = Some(stream);
-                                let done = self.manifest.bytes + u64::from(record.len());
-                                self.report(Phase::Download, done);
-                            }
-                            Connected::End => self.manifest.set_bytes(file, position),
-                            Connected::Changed => return Ok(Collected::Changed),
-                        }
-                        // How long the record is may be known only now.
-                        continue;
-                    }
-                };
-                let most = self.manifest.record_len(file, from) - record.len();
-                match stream.body.read(&mut record, most).await {
-                    Ok(0) if self.manifest.files[file].bytes.is_none() => {
-                        self.manifest.set_bytes(file, position);
-                    }
-                    Ok(0) => {
-                        let early = Fault::Broken("the connection ended early".into());
-                        self.failed(early, &url_of(self, file)).await?;
-                    }
-                    Ok(n) => {
-                        stream.position += u64::from(n);
-                        self.stream = Some(stream);
-                        self.backoff.progress();
-                        self.report(Phase::Download, self.manifest.bytes + u64::from(record.len()));
-                    }
-                    Err(fault) => self.failed(fault, &url_of(self, file)).await?,
-                }
+            if !self.fill(&mut record, file, from, u32::MAX).await? {
+                return Ok(Collected::Changed);
             }
             if record.is_empty() {
                 self.spare = Some(record);
@@ -122,6 +85,81 @@ impl Source {
                 None => return Ok(Collected::Changed),
             };
         }
+    }
+
+    /// Reads until the record that begins at `from` is whole, or has `until` bytes. `false` if
+    /// the file is another now.
+    async fn fill(
+        &mut self,
+        record: &mut Record,
+        file: usize,
+        from: u64,
+        until: u32,
+    ) -> Result<bool> {
+        let checked = self.manifest.expected(file, from).is_some();
+        while record.len() < self.manifest.record_len(file, from).min(until) {
+            let position = from + u64::from(record.len());
+            let mut stream = match self.stream.take() {
+                Some(stream) if (stream.file, stream.position) == (file, position) => stream,
+                _ => {
+                    let at = Stretch { file, from: position, to: None, checked, learns: true };
+                    match self.connect(at).await? {
+                        Connected::Stream(stream) => {
+                            self.stream = Some(stream);
+                            self.report_arrived(record);
+                        }
+                        Connected::End => self.manifest.set_bytes(file, position),
+                        Connected::Changed => return Ok(false),
+                    }
+                    // How long the record is may be known only now.
+                    continue;
+                }
+            };
+            let most = self.manifest.record_len(file, from) - record.len();
+            match stream.body.read(record, most).await {
+                Ok(0) if self.manifest.files[file].bytes.is_none() => {
+                    self.manifest.set_bytes(file, position);
+                }
+                Ok(0) => self.failed(ended_early(), &url_of(self, file)).await?,
+                Ok(n) => {
+                    stream.position += u64::from(n);
+                    self.stream = Some(stream);
+                    self.backoff.progress();
+                    self.report_arrived(record);
+                }
+                Err(fault) => self.failed(fault, &url_of(self, file)).await?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// What has come of the first record beyond its first `from` bytes, before it is whole;
+    /// `None` if nothing more comes, or must be checked first. A restart makes it void.
+    ///
+    /// # Errors
+    /// As [`Source::next`].
+    pub async fn peek(&mut self, from: u32) -> Result<Option<Vec<u8>>> {
+        if !self.manifest.records.is_empty() || self.manifest.expected(0, 0).is_some() {
+            return Ok(None);
+        }
+        let mut record = self.partial.take().unwrap_or_else(|| self.room());
+        self.changed = !self.fill(&mut record, 0, 0, from + 1).await?;
+        let mut bytes = vec![0; record.len().saturating_sub(from) as usize];
+        record.copy_to(from.min(record.len()), &mut bytes);
+        self.partial = Some(record);
+        Ok((!self.changed && !bytes.is_empty()).then_some(bytes))
+    }
+
+    /// Memory for a record.
+    fn room(&mut self) -> Record {
+        let mut record =
+            self.spare.take().unwrap_or_else(|| Record::new(self.manifest.record_bytes));
+        record.clear();
+        record
+    }
+
+    fn report_arrived(&self, record: &Record) {
+        self.report(Phase::Download, self.manifest.bytes + u64::from(record.len()));
     }
 
     /// A damaged record of the store, fetched again; `None` if the server has it no more.
@@ -170,7 +208,8 @@ impl Source {
         if let Some(stored) = self.stored_beginning(file).await {
             return Ok(contents(&stored, bytes));
         }
-        let at = Stretch { file, from: 0, to: Some(u64::from(bytes) - 1), checked: true };
+        let to = Some(u64::from(bytes) - 1);
+        let at = Stretch { file, from: 0, to, checked: true, learns: true };
         loop {
             let mut record = Record::new(bytes);
             let Connected::Stream(mut stream) = self.connect(at).await? else {
@@ -200,16 +239,16 @@ impl Source {
             let from = info.from + u64::from(record.len());
             let mut open = match stream.take() {
                 Some(open) => open,
-                None => match self.connect(Stretch { file, from, to, checked: true }).await? {
+                None => match self
+                    .connect(Stretch { file, from, to, checked: true, learns: false })
+                    .await?
+                {
                     Connected::Stream(open) => open,
                     Connected::End | Connected::Changed => return Ok(None),
                 },
             };
             match open.body.read(&mut record, info.bytes - (from - info.from) as u32).await {
-                Ok(0) => {
-                    let early = Fault::Broken("the connection ended early".into());
-                    self.failed(early, &url_of(self, file)).await?;
-                }
+                Ok(0) => self.failed(ended_early(), &url_of(self, file)).await?,
                 Ok(_) => {
                     self.backoff.progress();
                     stream = Some(open);
@@ -253,7 +292,7 @@ impl Source {
             }
             match body.read(&mut record, room).await {
                 Ok(0) if head.content_length.is_some_and(|n| n > record.len().into()) => {
-                    return Ok(Err(Fault::Broken("the connection ended early".into())));
+                    return Ok(Err(ended_early()));
                 }
                 Ok(0) => break,
                 Ok(_) => {}
@@ -282,10 +321,10 @@ impl Source {
                         Known { version: &file.version, bytes: file.bytes, checked: at.checked };
                     match judge(&ask, &known, &head) {
                         Verdict::Read { skip, bytes } => {
-                            if at.from == 0 && at.to.is_none() {
+                            if at.from == 0 && at.learns {
                                 self.manifest.files[at.file].version = head.version;
                             }
-                            if let (Some(bytes), None) = (bytes, at.to) {
+                            if let Some(bytes) = bytes.filter(|_| at.learns) {
                                 self.manifest.set_bytes(at.file, bytes);
                             }
                             self.check_room().await?;
@@ -346,6 +385,10 @@ impl Source {
     }
 }
 
+fn ended_early() -> Fault {
+    Fault::Broken("the connection ended early".into())
+}
+
 fn url_of(source: &Source, file: usize) -> String {
     source.manifest.files[file].source.url.clone()
 }
@@ -364,7 +407,7 @@ async fn skipped(mut stream: Stream, mut skip: u64) -> Attempt<Stream> {
         waste.clear();
         match stream.body.read(&mut waste, SKIP_BYTES.min(skip.min(u32::MAX.into()) as u32)).await?
         {
-            0 => return Err(Fault::Broken("the connection ended early".into())),
+            0 => return Err(ended_early()),
             n => skip -= u64::from(n),
         }
     }

@@ -94,6 +94,9 @@ pub struct Source {
     writing: Option<Reply<bool>>,
     /// Memory for the next record from the network.
     pub(super) spare: Option<Record>,
+    /// The first record while it comes, and whether it is found to be of another file.
+    pub(super) partial: Option<Record>,
+    pub(super) changed: bool,
     pub(super) stream: Option<Stream>,
     pub(super) backoff: Backoff,
     restarts: u32,
@@ -138,6 +141,8 @@ impl Source {
             ahead: None,
             writing: None,
             spare: None,
+            partial: None,
+            changed: false,
             stream: None,
             restarts: 0,
             digest: None,
@@ -194,6 +199,11 @@ impl Source {
         serde_json::from_str(&self.manifest.settings).unwrap_or_default()
     }
 
+    /// GGUF files of the model.
+    pub fn parts(&self) -> u32 {
+        self.manifest.files.last().map_or(0, |file| file.source.part + 1)
+    }
+
     /// Whether the next record comes from the store.
     pub fn is_stored(&self) -> bool {
         self.cursor < self.manifest.records.len()
@@ -227,6 +237,9 @@ impl Source {
     pub async fn next(&mut self) -> Result<Option<Piece>> {
         if self.host.aborted() {
             return Err(Error::Aborted);
+        }
+        if self.changed {
+            return self.restart().await;
         }
         if let Some(record) = self.current.take()
             && record.capacity() == self.manifest.record_bytes
@@ -411,6 +424,7 @@ impl Source {
 
     async fn stop(&mut self) -> Result<()> {
         (self.stream, self.ahead, self.current) = (None, None, None);
+        (self.partial, self.changed) = (None, false);
         self.settle().await
     }
 

@@ -4,6 +4,7 @@ use super::entry;
 use super::port::post;
 use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
 use super::turn::turn;
+use crate::gguf::{Header, Parsed, Split};
 use crate::session::{Engine, LoadOptions, Loader};
 use crate::store::{self, Piece, Report, Source};
 use crate::{Error, Result};
@@ -14,6 +15,8 @@ use web_sys::AbortSignal;
 
 /// Bytes that are copied into wasm memory and packed at a time, a few milliseconds' work.
 const PIECE: usize = 1 << 20;
+/// Bytes in which the header of a part other than the first is looked for.
+const HEADER_BYTES: u32 = 64 << 10;
 /// A report this soon after the last is left out.
 const MIN_INTERVAL_MS: f64 = 25.0;
 
@@ -29,91 +32,152 @@ pub(super) async fn load(
         move |report: Report| reporter.report(report.into())
     });
     let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
-    let mut source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
     let settings = source.settings();
     let options = LoadOptions {
         context: context.or(settings.context),
         kv_cache,
         threads: entry::threads(),
+        device_memory: entry::device_memory(),
         clock: local_seconds,
     };
+    let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
     let template = settings.chat_template.as_deref();
-    let engine = match read_and_start(&mut source, options, template, &reporter).await {
+    let engine = match files.read_and_start(options, template).await {
         Ok(engine) => engine,
         Err(error) => {
-            source.discard(&error).await;
+            files.source.discard(&error).await;
             return Err(error);
         }
     };
-    let bytes = source.total();
-    let stored = source.keep().await?;
+    let bytes = files.source.total();
+    let stored = files.source.keep().await?;
     store::web::clean_up();
     reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine)?;
     Ok((engine, Reply::Loaded { info, stored, settings }))
 }
 
-/// The engine, its threads at work.
-async fn read_and_start(
-    source: &mut Source,
-    options: LoadOptions,
-    template: Option<&str>,
-    reporter: &Reporter,
-) -> Result<Engine> {
-    let mut engine = read(source, options, reporter).await?;
-    if let Some(template) = template {
-        engine.set_chat_template(template, options.clock)?;
-    }
-    entry::start_helpers().await?;
-    Ok(engine)
+/// A model's files while they are read.
+struct Files<'a> {
+    url: &'a str,
+    source: Source,
+    reporter: &'a Reporter,
+    /// Bytes that have been packed.
+    done: u64,
 }
 
-/// Passes all records to a loader.
-async fn read(source: &mut Source, options: LoadOptions, reporter: &Reporter) -> Result<Engine> {
-    let mut loader = Loader::new(options);
-    let mut piece = vec![0; PIECE];
-    let mut done = 0;
-    while let Some(next) = source.next().await? {
-        match next {
-            Piece::Restart => (loader, done) = (Loader::new(options), 0),
-            Piece::Record { part: 0 } => {
-                pack(source, &mut loader, &mut piece, &mut done).await?;
-            }
-            Piece::Record { .. } => {
-                let what = "models in several GGUF files are not supported yet".into();
-                return Err(Error::BadRequest { what });
-            }
+impl Files<'_> {
+    /// The engine, its threads at work.
+    async fn read_and_start(
+        &mut self,
+        options: LoadOptions,
+        template: Option<&str>,
+    ) -> Result<Engine> {
+        let mut engine = self.read(options).await?;
+        if let Some(template) = template {
+            engine.set_chat_template(template, options.clock)?;
         }
+        entry::start_helpers().await?;
+        Ok(engine)
     }
-    reporter.report(Progress::new(Phase::Pack, 0, source.total()));
-    loader.finish()
-}
 
-/// Passes a record to the loader in pieces, between which the event loop turns. Of what comes
-/// from the server, the source itself tells the progress.
-async fn pack(
-    source: &mut Source,
-    loader: &mut Loader,
-    piece: &mut [u8],
-    done: &mut u64,
-) -> Result<()> {
-    let phase = source.phase();
-    let len = source.record().map_or(0, |record| record.len());
-    for start in (0..len).step_by(PIECE) {
-        let piece = &mut piece[..PIECE.min((len - start) as usize)];
-        if let Some(record) = source.record() {
-            // The one copy into wasm memory.
-            record.copy_to(start, piece);
+    /// Passes all records to a loader, part after part.
+    async fn read(&mut self, options: LoadOptions) -> Result<Engine> {
+        let mut loader = Loader::new(options);
+        let mut piece = vec![0; PIECE];
+        let mut at = 0;
+        let mut ahead = self.push_header(&mut loader).await?;
+        while let Some(next) = self.source.next().await? {
+            match next {
+                Piece::Restart => {
+                    (loader, at, self.done) = (Loader::new(options), 0, 0);
+                    ahead = self.push_header(&mut loader).await?;
+                }
+                Piece::Record { part } => {
+                    if part != at {
+                        loader.next_part()?;
+                        at = part;
+                    }
+                    self.pack(&mut loader, &mut piece, std::mem::take(&mut ahead)).await?;
+                }
+            }
         }
-        source.taken(piece);
-        loader.push(piece)?;
-        *done += piece.len() as u64;
-        if phase != store::Phase::Download {
-            source.report(phase.clone(), *done);
-        }
-        turn().await;
+        self.reporter.report(Progress::new(Phase::Pack, 0, self.source.total()));
+        loader.finish()
     }
-    Ok(())
+
+    /// Passes the beginning of a download on as it comes, so that what cannot run is refused
+    /// as soon as its header is there. How much of the first record has been passed on.
+    async fn push_header(&mut self, loader: &mut Loader) -> Result<u32> {
+        let mut pushed = 0;
+        while loader.file_len().is_none() && loader.missing_part().is_none() {
+            let Some(bytes) = self.source.peek(pushed).await? else { break };
+            loader.push(&bytes)?;
+            pushed += bytes.len() as u32;
+        }
+        self.add_parts(loader).await?;
+        Ok(pushed)
+    }
+
+    /// Gives the loader the headers of all parts that it asks for.
+    async fn add_parts(&mut self, loader: &mut Loader) -> Result<()> {
+        while let Some(part) = loader.missing_part() {
+            loader.add_part(self.header(part).await?)?;
+        }
+        Ok(())
+    }
+
+    /// The header of another part. Of what is not stored, only that much is fetched now.
+    async fn header(&mut self, part: Split) -> Result<Header> {
+        if part.no >= self.source.parts() {
+            // The name does not tell where the others are.
+            let name = part.path(self.url)?;
+            return Err(Error::SplitPartMissing { part: part.no + 1, count: part.count, name });
+        }
+        let mut wanted = HEADER_BYTES;
+        loop {
+            let bytes = match self.source.beginning(part.no, wanted).await {
+                Err(Error::HttpStatus { status: 404 | 410, url: name }) => {
+                    let (part, count) = (part.no + 1, part.count);
+                    return Err(Error::SplitPartMissing { part, count, name });
+                }
+                bytes => bytes?,
+            };
+            let have = bytes.len() as u64;
+            match Header::parse(&bytes)? {
+                Parsed::Complete(header) => return Ok(header),
+                Parsed::NeedMore { at_least } if have < u64::from(wanted) => {
+                    return Err(Error::Truncated { need: at_least, have });
+                }
+                Parsed::NeedMore { .. } => wanted = wanted.saturating_mul(4),
+            }
+        }
+    }
+
+    /// Passes a record to the loader in pieces, between which the event loop turns; its first
+    /// `ahead` bytes are there already. Of what comes from the server, the source itself tells
+    /// the progress.
+    async fn pack(&mut self, loader: &mut Loader, piece: &mut [u8], ahead: u32) -> Result<()> {
+        let phase = self.source.phase();
+        let len = self.source.record().map_or(0, |record| record.len());
+        for start in (0..len).step_by(PIECE) {
+            let piece = &mut piece[..PIECE.min((len - start) as usize)];
+            if let Some(record) = self.source.record() {
+                // The one copy into wasm memory.
+                record.copy_to(start, piece);
+            }
+            self.source.taken(piece);
+            loader.push(&piece[piece.len().min(ahead.saturating_sub(start) as usize)..])?;
+            self.add_parts(loader).await?;
+            self.done += piece.len() as u64;
+            if phase != store::Phase::Download {
+                self.source.report(phase.clone(), self.done);
+            }
+            turn().await;
+        }
+        Ok(())
+    }
 }
 
 /// The engine's own information, with the binary's variant and its memory.

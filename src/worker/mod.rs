@@ -6,8 +6,10 @@
 //! profile is one step of a few seconds.)
 
 pub mod fields;
+mod line;
 pub mod protocol;
 pub mod request;
+mod sampling;
 
 #[cfg(target_arch = "wasm32")]
 mod answer;

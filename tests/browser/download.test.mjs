@@ -36,7 +36,8 @@ describe("the real model", needsRealModel(), () => {
     const page = await site.blank(t);
     const phases = await page.evaluate(loadPhases, { url });
     assert.equal(faulty.requests.length, 21);
-    assert.ok(faulty.requests.slice(1).every(({ range, ifRange }) => range && ifRange === '"1"'), "Range and If-Range");
+    const resumed = faulty.requests.filter(({ from }) => from > 0);
+    assert.ok(resumed.length >= 18 && resumed.every(({ ifRange }) => ifRange === '"1"'), "Range and If-Range");
     const twice = faulty.sent - file.length;
     t.diagnostic(`${(twice / MiB / 20).toFixed(2)} MiB fetched twice for a cut`);
     assert.ok(twice <= 20 * 8 * MiB, `${twice} bytes fetched twice`);
@@ -56,8 +57,7 @@ describe("the real model", needsRealModel(), () => {
     const reached = page.evaluate((url) => new Promise((resolve) => {
       load(url, { onProgress: ({ loaded }) => loaded > 40 * 2 ** 20 && resolve(loaded) }).catch(() => {});
     }), url);
-    await reached;
-    const sent = faulty.sent;
+    const loaded = await reached;
     killBrowser(profile.folder);
 
     page = await (await profile.launch()).newPage();
@@ -70,7 +70,9 @@ describe("the real model", needsRealModel(), () => {
     const phases = await page.evaluate(loadPhases, { url });
     assert.ok(phases.some(({ phase }) => phase === "resume"));
     assert.equal(faulty.requests[1].range, `bytes=${stored.bytes}-`);
-    assert.ok(faulty.sent - file.length <= sent - stored.bytes);
+    t.diagnostic(`${((loaded - stored.bytes) / MiB).toFixed(1)} MiB lost of ${(loaded / MiB).toFixed(1)}`);
+    // The record at hand, and the one that was being written.
+    assert.ok(loaded - stored.bytes <= 2 * 8 * MiB, `${stored.bytes} of ${loaded} bytes are left`);
     assert.equal(await page.evaluate(storedDigest, url), sha256(file));
   });
 });
