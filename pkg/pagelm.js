@@ -127,7 +127,7 @@ async function loadOnce(address, options, shared, signal, reporter) {
   if (signal?.aborted) throw aborted(signal);
   const callbacks = { signal, onAnswer: (answer) => reporter.take(answer) };
   const name = address.split("/").at(-1);
-  if (!shared || !canShare()) {
+  if (!shared || !(await canShare())) {
     const { engine, loaded } = await start(address, options, callbacks);
     return new PageLM(engine, loaded, name);
   }

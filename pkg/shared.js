@@ -22,9 +22,14 @@ const ABORT = "abort";
 const REPLY = "answer";
 const GONE = "gone";
 
-/** Whether this browser can share; pages without HTTPS have no locks. */
-export function canShare() {
-  return Boolean(globalThis.navigator?.locks) && typeof BroadcastChannel === "function";
+/** Whether this page can share: without HTTPS there are no locks, and with site data blocked they are refused. */
+export async function canShare() {
+  try {
+    await navigator.locks.query();
+    return typeof BroadcastChannel === "function";
+  } catch {
+    return false;
+  }
 }
 
 /** An engine that may run in another tab. As `Engine` to its users. */
@@ -108,11 +113,12 @@ export class SharedEngine {
 
   /** Holds this tab's own lock as long as it lives. */
   #hold() {
-    return new Promise((resolve) => {
-      navigator.locks.request(`${this.#key}:${this.#id}`, () => {
+    return new Promise((resolve, reject) => {
+      const held = () => {
         resolve();
         return new Promise((release) => (this.#gone = release));
-      });
+      };
+      navigator.locks.request(`${this.#key}:${this.#id}`, held).catch(reject);
     });
   }
 
