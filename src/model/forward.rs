@@ -4,7 +4,7 @@
 use super::config::Config;
 use super::profile::{Op, OpTimes, Profile};
 use super::weights::{Layer, Weights};
-use crate::kernels::{PANEL_ROWS, rms_norm, silu_mul};
+use crate::kernels::{PANEL_ROWS, PANEL_TOKENS, rms_norm, silu_mul};
 use crate::kv_cache::{KvCache, KvType, zeros};
 use crate::ops::{
     Activations, Attention, Forms, Linear, Product, Rope, Scratch, store_keys_values,
@@ -221,7 +221,7 @@ impl Forward {
         linear.run(input, [product(&layer.gate, gate), product(&layer.up, up)])?;
         profile.lap(Op::GateUp);
         let forms = Forms::of([layer.down.layout()]);
-        input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
+        input.produce(team, n_tokens, n_ff, PANEL_TOKENS, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
             rows.copy_from_slice(&gate[at.clone()]);
             silu_mul(rows, &up[at]);
@@ -299,7 +299,7 @@ fn normed(
     input: &mut Activations,
 ) -> Result<()> {
     let d = config.n_embd;
-    input.produce(team, n_tokens, d, forms, |_, t, rows| {
+    input.produce(team, n_tokens, d, PANEL_TOKENS, forms, |_, t, rows| {
         for (row, x) in rows.chunks_exact_mut(d).zip(x[t * d..].chunks_exact(d)) {
             rms_norm(x, weight, config.norm_eps, row);
         }

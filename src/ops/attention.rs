@@ -22,6 +22,10 @@ use std::sync::{Mutex, PoisonError};
 const KEY_BLOCK: usize = 128;
 const _: () = assert!(KEY_BLOCK.is_multiple_of(PANEL_ROWS));
 
+/// Prefill: the most tokens that meet a block of keys together, once it is read as f32.
+const MAX_UNIT: usize = 16;
+const _: () = assert!(MAX_UNIT.is_multiple_of(PANEL_TOKENS));
+
 /// The shape of attention, and its scratch.
 pub(crate) struct Attention {
     n_heads: usize,
@@ -53,8 +57,8 @@ struct Scratch {
     scores: Vec<f32>,
     /// `[rows, head_dim]`
     weighted: Vec<f32>,
-    /// Prefill: of all blocks so far, `[n_heads, 4 tokens]`.
-    softmaxes: Vec<[Softmax; PANEL_TOKENS]>,
+    /// Prefill: of all blocks so far, `[n_heads, tokens]`.
+    softmaxes: Vec<[Softmax; MAX_UNIT]>,
 }
 
 impl Attention {
@@ -69,13 +73,13 @@ impl Attention {
         capacity: usize,
         n_threads: usize,
     ) -> Result<Attention> {
-        let rows = PANEL_TOKENS.max(n_heads / n_kv_heads);
+        let rows = MAX_UNIT.max(n_heads / n_kv_heads);
         let scratch = PerThread::new(n_threads, || Scratch {
             keys: vec![0.0; KEY_BLOCK * head_dim],
             values: vec![0.0; KEY_BLOCK * head_dim],
             scores: vec![0.0; rows * KEY_BLOCK],
             weighted: vec![0.0; rows * head_dim],
-            softmaxes: vec![[EMPTY; PANEL_TOKENS]; n_heads],
+            softmaxes: vec![[EMPTY; MAX_UNIT]; n_heads],
         });
         let parts = capacity.div_ceil(KEY_BLOCK) * n_heads;
         let weighted = zeros(parts * head_dim)?;
@@ -103,11 +107,14 @@ impl Attention {
                 scale(queries, HALF_SCALE);
             }
             self.blocks_of_one(team, queries, cache, start + 1)?;
-            return out.produce(team, 1, width, forms, |_, _, row| self.join_all(start + 1, row));
+            let joined = |_, _, row: &mut [f32]| self.join_all(start + 1, row);
+            return out.produce(team, 1, width, 1, forms, joined);
         }
         let queries = &*queries;
-        out.produce(team, n_tokens, width, forms, |tid, t, rows| {
-            self.panel(&queries[t * width..][..rows.len()], cache, start + t, tid, rows);
+        // Enough units for all threads.
+        let unit = if n_tokens >= 2 * MAX_UNIT * team.len() { MAX_UNIT } else { PANEL_TOKENS };
+        out.produce(team, n_tokens, width, unit, forms, |tid, t, rows| {
+            self.unit(&queries[t * width..][..rows.len()], cache, start + t, tid, rows);
         })
     }
 
@@ -159,8 +166,8 @@ impl Attention {
         }
     }
 
-    /// Prefill: up to four tokens, from position `start` on, for all heads.
-    fn panel(&self, q: &[f32], cache: &LayerCache, start: usize, tid: usize, out: &mut [f32]) {
+    /// Prefill: some tokens, from position `start` on, for all heads.
+    fn unit(&self, q: &[f32], cache: &LayerCache, start: usize, tid: usize, out: &mut [f32]) {
         let Attention { head_dim, n_heads, .. } = *self;
         let Scratch { keys, values, scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
         let width = n_heads * head_dim;
@@ -168,13 +175,13 @@ impl Attention {
         let n_keys = start + n_tokens;
         let group = n_heads / self.n_kv_heads;
         out.fill(0.0);
-        softmaxes.fill([EMPTY; PANEL_TOKENS]);
+        softmaxes.fill([EMPTY; MAX_UNIT]);
         for block in 0..n_keys.div_ceil(KEY_BLOCK) {
             for kv_head in 0..self.n_kv_heads {
                 let block = Block::new(cache, kv_head, block_of(block, n_keys), keys, values);
                 for head in kv_head * group..(kv_head + 1) * group {
                     let q = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
-                    let parts = &mut [EMPTY; PANEL_TOKENS][..n_tokens];
+                    let parts = &mut [EMPTY; MAX_UNIT][..n_tokens];
                     block.attend(q, head_dim, |t| start + t + 1, scores, parts, weighted);
                     for (t, part) in parts.iter().enumerate() {
                         let out = &mut out[t * width + head * head_dim..][..head_dim];
