@@ -375,7 +375,8 @@ fn row_operations_follow_their_formulas() {
         let tanh = |x: f64| (0.797_884_560_802_865_4 * (x + 0.044715 * x.powi(3))).tanh();
         let centred = before.iter().map(|x| *x as f64).sum::<f64>() / n as f64;
         let rms = inverse_rms(&before, 1e-5);
-        let cases: [(Vec<f32>, &dyn Fn(usize) -> f64); 7] = [
+        type Expected<'a> = &'a dyn Fn(usize) -> f64;
+        let cases: [(Vec<f32>, Expected); 7] = [
             (of(&gelu), &|i| before[i] as f64 / 2.0 * (1.0 + tanh(before[i] as f64))),
             (of(&silu), &|i| before[i] as f64 * sigmoid(before[i] as f64)),
             (of(&|row| sigmoid_mul(row, &w)), &|i| before[i] as f64 * sigmoid(w[i] as f64)),
