@@ -74,6 +74,7 @@ export class View {
     this.answering(true);
     const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text));
     this.#turns.push(turn);
+    this.#parts.clear.hidden = false;
     this.#pinned = true;
     this.#parts.log.append(turn.element);
     this.#follow();
@@ -82,6 +83,7 @@ export class View {
 
   clear() {
     for (const turn of this.#turns.splice(0)) turn.element.remove();
+    this.#parts.clear.hidden = true;
   }
 
   /** Whether an answer is being written. */
@@ -212,6 +214,7 @@ function parts(words) {
   const clear = button("clear", "quiet", icon("clear"));
   clear.setAttribute("aria-label", words.clear);
   clear.title = words.clear;
+  clear.hidden = true; // there is nothing to clear yet
   const close = button("close", "quiet close", icon("close"));
   close.setAttribute("aria-label", words.close);
   close.title = words.close;
