@@ -194,6 +194,11 @@ pub enum Error {
         /// Index of the first bad record.
         record: u32,
     },
+    /// A saved session belongs to another model.
+    #[error(
+        "This session was saved with another model. Load that model, or delete the session and begin anew."
+    )]
+    SessionMismatch,
     /// Memory could not be had.
     #[error(
         "This device has not enough memory for the model: {needed} bytes are needed. Close other tabs, choose a smaller model or a smaller `context`."
@@ -240,6 +245,7 @@ impl Error {
             Error::StorageUnavailable { .. } => "storage_unavailable",
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
+            Error::SessionMismatch => "session_mismatch",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
             Error::Internal { .. } => "internal",
@@ -282,7 +288,9 @@ impl Error {
             }
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
-            Error::HtmlPage | Error::Aborted | Error::ThreadLost => json!({}),
+            Error::HtmlPage | Error::SessionMismatch | Error::Aborted | Error::ThreadLost => {
+                json!({})
+            }
         }
     }
 }

@@ -22,21 +22,24 @@ export class View {
   #turns = [];
   #pinned = true;
 
-  constructor(host, words, actions) {
+  constructor(host, words, actions, sheets) {
     this.#words = words;
     this.#actions = actions;
     const root = host.attachShadow({ mode: "open", delegatesFocus: true });
-    this.#parts = parts(words);
-    const { launcher, panel, style } = this.#parts;
+    this.#parts = parts(words, sheets);
+    const { launcher, panel, styles } = this.#parts;
     // Unstyled, it would flash.
     for (const part of [launcher, panel]) part.hidden = true;
+    let open = styles.length;
     const styled = () => {
-      this.#styled = true;
+      this.#styled = --open === 0;
       this.#show();
     };
-    style.addEventListener("load", styled);
-    style.addEventListener("error", styled);
-    root.append(style, launcher, panel);
+    for (const style of styles) {
+      style.addEventListener("load", styled, { once: true });
+      style.addEventListener("error", styled, { once: true });
+    }
+    root.append(...styles, launcher, panel);
     this.#listen();
   }
 
@@ -205,8 +208,8 @@ export class View {
   }
 }
 
-function parts(words) {
-  const style = build("link", { rel: "stylesheet", href: new URL("../page-lm.css", import.meta.url).href });
+function parts(words, sheets) {
+  const styles = sheets.map(({ href }) => build("link", { rel: "stylesheet", href }));
   const face = [icon("chat"), build("span", {}, words.launcher)];
   const launcher = build("div", { class: "launcher" });
   launcher.append(build("button", { type: "button", part: "launcher" }, build("slot", { name: "launcher" }, ...face)));
@@ -227,7 +230,7 @@ function parts(words) {
   const form = build("form", { part: "form" }, input, send);
   const live = build("p", { class: "unseen", role: "status" });
   const panel = build("section", { class: "panel", part: "panel" }, header, log, sheet, form, live);
-  return { style, launcher, panel, title, clear, close, log, sheet, form, input, send, live };
+  return { styles, launcher, panel, title, clear, close, log, sheet, form, input, send, live };
 }
 
 function button(part, look, face, act) {

@@ -2,6 +2,7 @@
 //! the header is read as soon as it is complete, and what cannot run is refused then.
 
 use super::engine::{About, Engine};
+use super::fingerprint::Fingerprint;
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Parsed};
 use crate::kv_cache::KvType;
@@ -39,6 +40,7 @@ pub const DEFAULT_CONTEXT: usize = 4096;
 pub struct Loader {
     options: LoadOptions,
     received: u64,
+    fingerprint: Fingerprint,
     stage: Stage,
 }
 
@@ -59,7 +61,8 @@ struct Parts {
 impl Loader {
     /// Waits for the file's first bytes.
     pub fn new(options: LoadOptions) -> Loader {
-        Loader { options, received: 0, stage: Stage::Header { bytes: Vec::new(), at_least: 0 } }
+        let stage = Stage::Header { bytes: Vec::new(), at_least: 0 };
+        Loader { options, received: 0, fingerprint: Fingerprint::default(), stage }
     }
 
     /// Takes the next bytes of the file, however it is cut.
@@ -69,6 +72,7 @@ impl Loader {
     /// cannot run is refused when its header is complete, before its weights are there.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.received += bytes.len() as u64;
+        self.fingerprint.update(bytes);
         if let Stage::Header { bytes: held, at_least } = &mut self.stage {
             held.extend_from_slice(bytes);
             if (held.len() as u64) < *at_least {
@@ -121,7 +125,9 @@ impl Loader {
         let (config, weights) = weights.finish()?;
         let LoadOptions { kv_cache, threads, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
-        Ok(Engine::new(forward, kv_cache, context, tokenizer, template, about))
+        let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
+        engine.fingerprint = self.fingerprint.finish();
+        Ok(engine)
     }
 }
 

@@ -3,11 +3,14 @@
 
 mod draft;
 mod engine;
+mod fingerprint;
 mod generation;
 mod loader;
 mod pace;
 mod profile;
+mod ranking;
 mod scoring;
+mod snapshot;
 mod stop;
 mod tempo;
 
@@ -19,4 +22,6 @@ pub use generation::{
 };
 pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
 pub use profile::{PhaseProfile, ProfileReport};
+pub use ranking::Ranking;
 pub use scoring::{Scores, Scoring};
+pub use snapshot::Snapshot;
