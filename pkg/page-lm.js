@@ -209,6 +209,7 @@ export class PageLMElement extends HTMLElement {
 
   #decline() {
     this.stop();
+    this.#consent = null; // who asks again is asked again
     this.#emit("decline");
     if (this.hasAttribute("inline")) this.#view.dismiss();
     else this.close();
