@@ -241,6 +241,44 @@ describe("the example pages", needsRealModel(), () => {
   }
 });
 
+test("nothing of an answer is read as HTML, and what models write of Markdown is", async (t) => {
+  const page = await site.open(t, "blank.html");
+  const html = (text) => page.evaluate(async (text) => {
+    const { markdown } = await import("/pkg/widget/markdown.js");
+    const place = document.createElement("div");
+    place.append(markdown(text));
+    return place.innerHTML;
+  }, text);
+  for (const [text, expected] of [
+    ["a **b** *c* `d`", "<p>a <strong>b</strong> <em>c</em> <code>d</code></p>"],
+    ["# T\n\n- x\n- y\n\n3. z", '<h4>T</h4><ul><li>x</li><li>y</li></ul><ol start="3"><li>z</li></ol>'],
+    ["```js\nlet a = **1**;\n```\nend", "<pre><code>let a = **1**;</code></pre><p>end</p>"],
+    ["``` unfinished\nx", "<pre><code>x</code></pre>"],
+    ["<img src=x onerror=alert(1)>", "<p>&lt;img src=x onerror=alert(1)&gt;</p>"],
+    ["[go](javascript:alert(1))", "<p>[go](javascript:alert(1))</p>"],
+    ["[go](https://example.org/a)", '<p><a href="https://example.org/a" target="_blank" rel="noopener noreferrer nofollow">go</a></p>'],
+    ["2 * 3 * 4", "<p>2 * 3 * 4</p>"],
+  ]) assert.equal(await html(text), expected, text);
+});
+
+test("BM25 finds the passage that a question is about", async () => {
+  const { Bm25, terms } = await import(path.join(PROJECT, "pkg/widget/bm25.js"));
+  assert.deepEqual(terms("Öffnungszeiten: Dogs' ferries, class"), ["offnungszeiten", "dog", "ferry", "class"]);
+  assert.deepEqual(terms("東京都"), ["東京", "京都"]);
+  const index = new Bm25(["The museum is closed on Mondays.", "Tickets cost nine euros; students pay five.", "Ships and ropes, ships and charts: ships.", ""]);
+  const best = (question) => index.rank(question)[0]?.index;
+  assert.equal(best("What does a ticket cost?"), 1);
+  assert.equal(best("Is it closed on a Monday?"), 0);
+  assert.equal(best("ship"), 2);
+  assert.equal(best("Where is the moon base?"), 0); // `is` and `the` are in one passage only
+  assert.deepEqual(index.rank("quantum"), []);
+  // The formula, by hand: N = 3, n = 1, f = 1, |d| = 3, mean = 2.
+  const [{ score }] = new Bm25(["a b c", "d", "e f"]).rank("b");
+  const idf = Math.log(1 + (3 - 1 + 0.5) / 1.5);
+  assert.ok(Math.abs(score - (idf * 2.2) / (1 + 1.2 * (0.25 + 0.75 * (3 / 2)))) < 1e-12, `${score}`);
+  assert.deepEqual(new Bm25([]).rank("a"), []);
+});
+
 test("the package has what the widget needs", () => {
   for (const file of ["page-lm.js", "page-lm.css", "page-lm.d.ts", "tokens.css"]) assert.ok(existsSync(path.join(PROJECT, "pkg", file)), file);
 });
