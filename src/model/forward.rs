@@ -96,6 +96,16 @@ impl Forward {
         self.cache.capacity()
     }
 
+    /// Keys and values.
+    pub(crate) fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
+    /// Keys and values, to be put there from outside.
+    pub(crate) fn cache_mut(&mut self) -> &mut KvCache {
+        &mut self.cache
+    }
+
     /// Runs `tokens` (at most [`MAX_CHUNK`](super::MAX_CHUNK)) at positions `start ..` through
     /// all layers; their keys and values are in the cache afterwards. [`Forward::logits`]
     /// follows.

@@ -28,6 +28,8 @@ pub struct Engine {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
+    /// Which file the model is.
+    pub(super) fingerprint: String,
 }
 
 /// What the file says of itself.
@@ -98,6 +100,7 @@ impl Engine {
             tokenizer,
             template,
             about,
+            fingerprint: String::new(),
         }
     }
 

@@ -3,12 +3,15 @@
 
 mod draft;
 mod engine;
+mod fingerprint;
 mod generation;
 mod loader;
 mod memory;
 mod pace;
 mod profile;
+mod ranking;
 mod scoring;
+mod snapshot;
 mod stop;
 mod tempo;
 
@@ -21,4 +24,6 @@ pub use generation::{
 pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, preflight};
 pub use memory::Preflight;
 pub use profile::{PhaseProfile, ProfileReport};
+pub use ranking::Ranking;
 pub use scoring::{Scores, Scoring};
+pub use snapshot::Snapshot;
