@@ -12,6 +12,7 @@ export const REQUEST = Object.freeze({
   TOKENIZE: "tokenize",
   DETOKENIZE: "detokenize",
   COUNT: "count",
+  RENDER: "render",
   SCORE: "score",
   PROFILE: "profile",
   ABORT: "abort",

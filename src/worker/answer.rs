@@ -42,6 +42,10 @@ pub(super) async fn answer(
         }
         Request::Detokenize { tokens } => Ok(Reply::Text { text: tokenizer.decode(&tokens) }),
         Request::Count(input) => Ok(Reply::Count { count: engine.render_chat(&input)?.1.len() }),
+        Request::Render(input) => {
+            let (text, tokens) = engine.render_chat(&input)?;
+            Ok(Reply::Rendered { text, tokens })
+        }
         Request::Score(input) => score(id, input, engine, signal).await,
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))

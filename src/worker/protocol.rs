@@ -33,6 +33,8 @@ pub enum Request {
     },
     /// How many tokens a conversation is.
     Count(RenderInput),
+    /// A conversation as the model's template writes it.
+    Render(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
     /// Where the time of a prefill and of a decode goes.
@@ -103,6 +105,7 @@ impl Request {
                 Request::Detokenize { tokens: tokens.ok_or_else(|| missing("tokens"))? }
             }
             "count" => Request::Count(conversation(&mut fields)?),
+            "render" => Request::Render(conversation(&mut fields)?),
             "score" => Request::Score(match fields.tokens("tokens")? {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
@@ -285,6 +288,13 @@ pub enum Reply {
         /// Tokens.
         count: usize,
     },
+    /// Of `render`.
+    Rendered {
+        /// What the template wrote.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<u32>,
+    },
     /// Of `score`.
     Scores {
         /// The tokens, n of them.
@@ -326,6 +336,7 @@ mod tests {
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
+            json!({ "id": 1, "type": "render", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
             json!({ "id": 1, "type": "profile", "prefill": 16 }),
             json!({ "id": 1, "type": "abort", "target": 3 }),

@@ -15,7 +15,9 @@ const TITLES = {
 };
 
 class Progress extends HTMLElement {
-  #title = h("h1", { tabIndex: -1, id: "progress-title" });
+  /** The level of the title on its page. */
+  heading = "h1";
+  #title;
   #bar = h("progress", { "aria-labelledby": "progress-title", max: 1 });
   #amount = h("p", { class: "amount" });
   #rate = h("p", { class: "rate" });
@@ -31,6 +33,7 @@ class Progress extends HTMLElement {
    * @param {boolean} stored whether it comes from this device
    */
   start(model, stored) {
+    this.#title ??= h(this.heading, { tabIndex: -1, id: "progress-title" });
     this.#name = model.short;
     this.#drawn = this.#quarter = 0;
     this.#enter("start");
@@ -41,7 +44,7 @@ class Progress extends HTMLElement {
       this.#title,
       h("div", { class: "meter" }, this.#bar, this.#amount, this.#rate),
       h("div", { class: "acts" }, h("button", { type: "button", onclick: () => emit(this, "cancel") }, "Cancel")),
-      stored ? h("p", { class: "note" }, "Nothing is fetched: this browser has kept the model.") : "",
+      stored ? h("p", { class: "note" }, "Nothing is fetched: the model is on this device.") : "",
     );
   }
 
