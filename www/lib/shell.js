@@ -79,6 +79,8 @@ function watch(registration, page) {
   const offer = (worker) => page.offer(() => worker.postMessage({ type: "activate" }));
   if (registration.waiting && navigator.serviceWorker.controller) offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
+    // The very first one is no update.
+    if (!registration.active) return;
     const worker = registration.installing;
     worker.addEventListener("statechange", () => {
       if (worker.state === "installed" && registration.waiting === worker) offer(worker);

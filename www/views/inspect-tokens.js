@@ -111,6 +111,6 @@ function strip(answer, { mean }) {
   });
   const y = STRIP_HEIGHT - Math.min(1, mean / 8) * STRIP_HEIGHT;
   const line = s("line", { x1: 0, x2: answer.length, y1: y, y2: y, class: "mean", "vector-effect": "non-scaling-stroke" });
-  const image = picture(Math.max(answer.length, 24), STRIP_HEIGHT, label, ...bars, line);
+  const image = picture(Math.max(answer.length, 16), STRIP_HEIGHT, label, ...bars, line);
   return h("figure", { class: "strip" }, image, h("figcaption", { class: "hint" }, "Surprise of each token, and its mean"));
 }
