@@ -126,7 +126,7 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
-            kv_shape: KvShape { layers: config.n_layers, heads: n_kv_heads, head_dim },
+            kv_shape: KvShape { layers: config.n_attention_layers(), heads: n_kv_heads, head_dim },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
@@ -134,7 +134,7 @@ impl Engine {
                 weights: self.forward.weights().n_bytes() as u64,
                 kv_cache: KvCache::bytes_for(
                     self.kv_type,
-                    config.n_layers,
+                    config.n_attention_layers(),
                     n_kv_heads,
                     head_dim,
                     capacity,
