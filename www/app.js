@@ -44,6 +44,7 @@ async function start() {
   gate.start(host);
   chat.start(host);
   host.addEventListener("state", hostChanged);
+  if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
   await takeWhatCame();
   // It may load the page once more, isolated: no model is loaded before that.
   await startShell({ busy: () => chat.answering, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });

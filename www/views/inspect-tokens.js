@@ -14,6 +14,7 @@ const STRIP_HEIGHT = 40;
 class InspectTokens extends HTMLElement {
   #analysis;
   #detail = h("div", { class: "token-detail", "aria-live": "polite" });
+  #ids = h("button", { type: "button", class: "quiet ids", "aria-pressed": "false", onclick: () => this.#showIds() }, "Show ids");
   #buttons = [];
   #at = -1;
 
@@ -31,10 +32,17 @@ class InspectTokens extends HTMLElement {
       summary || "",
       answer.length > 0 ? strip(answer, loss) : "",
       this.#detail,
+      this.#ids,
       section(`Answer: ${integer(answer.length)} tokens`, this.#buttons.slice(prompt)),
       section(`Prompt: ${integer(prompt)} tokens, as the template writes it`, this.#buttons.slice(0, prompt)),
     );
     this.#select(prompt < tokens.length ? prompt : 0, false);
+  }
+
+  /** Whether each token has its id beside it. */
+  #showIds() {
+    const shown = this.classList.toggle("with-ids");
+    this.#ids.ariaPressed = String(shown);
   }
 
   #button({ id, name, logprob }, i) {
