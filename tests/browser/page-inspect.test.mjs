@@ -52,7 +52,7 @@ describe("Inspect", needsRealModel(), async () => {
     await button(page, "Inspect").last().click();
     await page.locator(".token").nth(2).click();
     const other = page.getByRole("button", { name: /^Go on with/ }).first();
-    const [, name] = /“(.*)”/.exec(await other.getAttribute("aria-label"));
+    const name = await other.locator("code").textContent();
     await other.click();
     await assertText(page, "2 / 2");
     await answerEnds(page);

@@ -83,10 +83,10 @@ class InspectTokens extends HTMLElement {
     const taken = id === tokens[i].id;
     const bar = h("span", { class: "share" });
     bar.style.setProperty("--share", `${Math.max(0.5, Math.exp(logprob) * 100)}%`);
-    const words = [h("code", {}, visible(name)), bar, h("span", { class: "value" }, percent(Math.exp(logprob)))];
+    const words = [h("code", {}, visible(name)), bar, h("span", { class: "unseen" }, ", "), h("span", { class: "value" }, percent(Math.exp(logprob)))];
     if (taken || i < prompt) return h("li", { class: taken ? "taken" : undefined }, h("div", {}, ...words));
     const choose = () => emit(this, "choose", { ids: [...tokens.slice(prompt, i).map((token) => token.id), id] });
-    return h("li", {}, h("button", { type: "button", title: "Go on from here", "aria-label": `Go on with “${visible(name)}”, ${percent(Math.exp(logprob))}`, onclick: choose }, ...words));
+    return h("li", {}, h("button", { type: "button", title: "Go on from here", onclick: choose }, h("span", { class: "unseen" }, "Go on with "), ...words));
   }
 
   #key(event, i) {
@@ -107,7 +107,8 @@ function figure(term, value) {
 
 function section(title, buttons) {
   if (buttons.length === 0) return "";
-  return h("section", {}, h("h3", {}, title), h("div", { class: "tokens", dir: "auto" }, ...buttons));
+  const lines = buttons.flatMap((button) => (button.classList.contains("breaks") ? [button, h("br")] : [button]));
+  return h("section", {}, h("h3", {}, title), h("div", { class: "tokens", dir: "auto" }, ...lines));
 }
 
 /** One bar for each token of the answer, as high as it surprised. */
