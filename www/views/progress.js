@@ -10,6 +10,10 @@ const REDRAW_MS = 100;
 const TITLES = {
   start: (name) => `Starting ${name}`,
   download: (name) => `Downloading ${name}`,
+  wait: (name) => `Waiting for another tab, which stores ${name}`,
+  resume: (name) => `Going on with the download of ${name}`,
+  retry: (name) => `Asking again for ${name}`,
+  repair: (name) => `Mending the stored copy of ${name}`,
   cache: (name) => `Loading ${name} from this device`,
   pack: (name) => `Preparing ${name}`,
 };
@@ -48,11 +52,15 @@ class Progress extends HTMLElement {
     );
   }
 
-  /** @param {{phase: string, loaded: number, total: number}} progress as the library reports it */
-  update({ phase, loaded, total }) {
+  /** @param {{phase: string, loaded: number, total: number, retry?: object}} progress as the library reports it */
+  update({ phase, loaded, total, retry }) {
     // Weights are packed as they arrive: that is worth words only once it is all that is left.
     if (phase === "pack" && this.#phase !== "pack" && this.#bar.value < 1) return;
     if (phase !== this.#phase) this.#enter(phase);
+    if (retry) {
+      this.#rate.textContent = `${retry.reason}; next attempt in ${duration(retry.wait_ms / 1000)}`;
+      return;
+    }
     this.#meter.sample(loaded);
     const now = performance.now();
     if (now - this.#drawn < REDRAW_MS && loaded < total) return;
