@@ -51,6 +51,8 @@ export interface Info {
   readonly context: number;
   /** How keys and values are kept. */
   readonly kv_cache: KvType;
+  /** Keys and values of one position: twice `layers` × `heads` × `head_dim` numbers. */
+  readonly kv_shape: { readonly layers: number; readonly heads: number; readonly head_dim: number };
   /** Positions that the model was trained for. */
   readonly context_train: number;
   /** Tokens in the vocabulary. */
@@ -383,6 +385,13 @@ export interface NoEcho {
   echo?: false | null | undefined;
 }
 
+/** A conversation as the model reads it. */
+export interface Rendered {
+  /** What the template wrote. */
+  text: string;
+  tokens: number[];
+}
+
 /** How probable a text is to the model. */
 export interface Score {
   /** The text's tokens, with those that the model begins with. */
@@ -545,6 +554,8 @@ export class PageLM {
   detokenize(ids: Iterable<number>): Promise<string>;
   /** How many tokens a conversation is, as the model's template writes it. */
   countTokens(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<number>;
+  /** A conversation as the model's template writes it: what `chat.completions` gives the model. */
+  render(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<Rendered>;
   /** How probable a text, or a sequence of tokens, is to the model. */
   score(text: string | Iterable<number>, options?: RequestOptions): Promise<Score>;
 

@@ -91,12 +91,14 @@ export class PageLM {
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
-  async countTokens(messages, options = {}) {
-    const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
-    const [surplus] = Object.keys(unknown);
-    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
-    const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#engine.request({ type: REQUEST.COUNT, ...fields })).count;
+  async countTokens(messages, options) {
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...conversation("countTokens", messages, options) })).count;
+  }
+
+  /** A conversation as the model's template writes it: the prompt's text, and its tokens. */
+  async render(messages, options) {
+    const { text, tokens } = await this.#engine.request({ type: REQUEST.RENDER, ...conversation("render", messages, options) });
+    return { text, tokens };
   }
 
   /**
@@ -167,6 +169,14 @@ class Reporter {
     this.#timer = setTimeout(() => this.#report(), REPEAT_MS);
     this.#onProgress({ ...this.#last });
   }
+}
+
+/** What the template of `method` is given, as plain JSON. */
+function conversation(method, messages, options = {}) {
+  const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
+  const [surplus] = Object.keys(unknown);
+  if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of ${method}`);
+  return plain({ messages, add_generation_prompt, tools, documents, variables });
 }
 
 function modelAddress(url) {

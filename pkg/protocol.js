@@ -13,6 +13,7 @@ export const REQUEST = Object.freeze({
   TOKENIZE: "tokenize",
   DETOKENIZE: "detokenize",
   COUNT: "count",
+  RENDER: "render",
   SCORE: "score",
   RANK: "rank",
   /** What is in the cache; each layer comes as a PART. */

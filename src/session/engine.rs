@@ -55,6 +55,8 @@ pub struct Info {
     pub context: usize,
     /// How keys and values are kept.
     pub kv_cache: KvType,
+    /// What one position of the KV cache is made of.
+    pub kv_shape: KvShape,
     /// Positions that the model was trained for.
     pub context_train: usize,
     /// Tokens in the vocabulary.
@@ -63,6 +65,17 @@ pub struct Info {
     pub threads: usize,
     /// Bytes held.
     pub memory: Memory,
+}
+
+/// Keys and values of one position: twice `layers × heads × head_dim` numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KvShape {
+    /// Layers that keep keys and values.
+    pub layers: usize,
+    /// Heads of keys, and of values, in each.
+    pub heads: usize,
+    /// Numbers of each head.
+    pub head_dim: usize,
 }
 
 /// Bytes that a loaded model holds.
@@ -116,6 +129,7 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
+            kv_shape: KvShape { layers: config.n_attention_layers(), heads: n_kv_heads, head_dim },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),

@@ -17,7 +17,7 @@ mod tempo;
 
 pub use crate::kv_cache::KvType;
 pub use crate::model::OpTimes;
-pub use engine::{Engine, Info, Memory};
+pub use engine::{Engine, Info, KvShape, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };

@@ -38,6 +38,10 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
         }
         Request::Detokenize { tokens } => Ok(Reply::Text { text: tokenizer.decode(&tokens) }),
         Request::Count(input) => Ok(Reply::Count { count: engine.render_chat(&input)?.1.len() }),
+        Request::Render(input) => {
+            let (text, tokens) = engine.render_chat(&input)?;
+            Ok(Reply::Rendered { text, tokens })
+        }
         Request::Score(input) => score(id, input, engine, signal).await,
         Request::Rank(request) => rank(id, *request, engine, signal).await,
         Request::Save => sessions::save(id, engine, signal).await,

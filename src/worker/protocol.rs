@@ -34,6 +34,8 @@ pub enum Request {
     },
     /// How many tokens a conversation is.
     Count(RenderInput),
+    /// A conversation as the model's template writes it.
+    Render(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
     /// How probable each of several continuations is.
@@ -119,6 +121,7 @@ impl Request {
                 Request::Detokenize { tokens: tokens.ok_or_else(|| missing("tokens"))? }
             }
             "count" => Request::Count(conversation(&mut fields)?),
+            "render" => Request::Render(conversation(&mut fields)?),
             "score" => Request::Score(match fields.tokens("tokens")? {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
@@ -315,6 +318,13 @@ pub enum Reply {
         /// Tokens.
         count: usize,
     },
+    /// Of `render`.
+    Rendered {
+        /// What the template wrote.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<u32>,
+    },
     /// Of `score`.
     Scores {
         /// The tokens, n of them.
@@ -373,6 +383,7 @@ mod tests {
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
+            json!({ "id": 1, "type": "render", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
             json!({ "id": 1, "type": "rank", "prompt": "a", "continuations": [" b", " c"] }),
             json!({ "id": 1, "type": "save" }),
