@@ -66,14 +66,14 @@ impl WeightsReader {
 
     /// Bytes that the weights will take, and those of a KV cache of `context` positions.
     pub(crate) fn memory(&self, kv_type: KvType, context: usize) -> (u64, u64) {
-        let packed = |tensor: &TensorInfo| match (&tensor.dims[..], quant::layout_of(tensor.dtype))
-        {
-            (&[n_cols, n_rows], Some(layout)) => Packed::bytes_for(layout, n_rows, n_cols),
-            _ => tensor.n_elements().saturating_mul(4),
-        };
         let Config { n_layers, n_kv_heads, head_dim, .. } = self.config;
         let kv_cache = KvCache::bytes_for(kv_type, n_layers, n_kv_heads, head_dim, context);
-        (self.plan.iter().map(packed).fold(0, u64::saturating_add), kv_cache)
+        (self.plan.iter().map(packed_bytes).fold(0, u64::saturating_add), kv_cache)
+    }
+
+    /// Bytes of the largest tensor in memory, which is one allocation.
+    pub(crate) fn largest(&self) -> u64 {
+        self.plan.iter().map(packed_bytes).max().unwrap_or(0)
     }
 
     /// The weights, all tensors being there.
@@ -158,5 +158,13 @@ impl WeightsReader {
     fn next_tensor(&mut self) {
         self.plan.pop_front();
         self.pending.clear();
+    }
+}
+
+/// Bytes that a tensor will take.
+fn packed_bytes(tensor: &TensorInfo) -> u64 {
+    match (&tensor.dims[..], quant::layout_of(tensor.dtype)) {
+        (&[n_cols, n_rows], Some(layout)) => Packed::bytes_for(layout, n_rows, n_cols),
+        _ => tensor.n_elements().saturating_mul(4),
     }
 }
