@@ -73,6 +73,27 @@ export interface Info {
   };
 }
 
+/** Options of `PageLM.preflight`, which mean what they mean to `PageLM.load`. */
+export type PreflightOptions = Pick<LoadOptions, "context" | "kv_cache" | "cache" | "signal">;
+
+/** What a model's header tells. */
+export interface Outlook {
+  /** The name that the file gives the model. */
+  readonly name: string | null;
+  /** As in the file: `llama` … */
+  readonly architecture: string;
+  /** Weights. */
+  readonly parameters: number;
+  /** The type of most weights: `Q4_0` … */
+  readonly quantization: string;
+  /** Bytes of the file, or of all parts of a split model. */
+  readonly file_bytes: number;
+  /** Bytes of memory that it will take; this device has them. */
+  readonly needed: number;
+  /** What they are for; `context` is in positions. */
+  readonly memory: { readonly weights: number; readonly kv_cache: number; readonly scratch: number; readonly context: number };
+}
+
 /** A model in the browser's store. */
 export interface StoredModel {
   url: string;
@@ -538,6 +559,11 @@ export class PageLM {
    * into it. A relative `url` is resolved against the page.
    */
   static load(url: string | URL, options?: LoadOptions): Promise<PageLM>;
+  /**
+   * What a model is and what memory it will take, told by its header, before its weights are
+   * fetched. Rejects where `load` would at that point: with `too_large`, `unsupported_type` …
+   */
+  static preflight(url: string | URL, options?: PreflightOptions): Promise<Outlook>;
   /** What is in the browser's store, the last used first. */
   static models(): Promise<StoredModel[]>;
   /** Deletes a model from the store. One that is loaded goes on working. */

@@ -65,6 +65,26 @@ export class PageLM {
     }
   }
 
+  /**
+   * What a model is, what memory it will take, and whether it can run here: told by its
+   * header, before its weights are fetched. Rejects as `load` would at that point.
+   *
+   * @param {string | URL} url a .gguf file
+   * @param {object} [options] see PreflightOptions in pagelm.d.ts
+   * @returns {Promise<object>}
+   * @throws {PageLMError}
+   */
+  static async preflight(url, options = {}) {
+    const { signal, context, kv_cache, cache, ...unknown } = object("options", options);
+    const [surplus] = Object.keys(unknown);
+    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of preflight`);
+    const message = { type: REQUEST.PREFLIGHT, url: modelAddress(url), options: plain({ threads: 1, context, kv_cache, cache }) };
+    const abort = abortSignal(signal);
+    if (abort?.aborted) throw aborted(abort);
+    const { name, architecture, parameters, quantization, file_bytes, needed, memory } = await Engine.ask(message, { signal: abort });
+    return { name, architecture, parameters, quantization, file_bytes, needed, memory };
+  }
+
   /** What is stored in this browser. */
   static models() {
     return models();

@@ -9,6 +9,7 @@
 /** What the page may ask. */
 export const REQUEST = Object.freeze({
   LOAD: "load",
+  PREFLIGHT: "preflight",
   COMPLETE: "complete",
   TOKENIZE: "tokenize",
   DETOKENIZE: "detokenize",

@@ -78,6 +78,11 @@ impl WeightsReader {
         (weights.fold(0, u64::saturating_add), kv_cache)
     }
 
+    /// Bytes of the largest tensor in memory, which is one allocation.
+    pub(crate) fn largest(&self) -> u64 {
+        self.plan.iter().map(TensorPlan::n_bytes).max().unwrap_or(0)
+    }
+
     /// The weights, all tensors being there.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use super::engine::{About, Engine};
 use super::fingerprint::Fingerprint;
-use super::memory::Preflight;
+use super::memory::{Outlook, Preflight};
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Parsed, Split};
 use crate::kv_cache::KvType;
@@ -213,6 +213,20 @@ impl Loader {
         Ok(files.split.map(|split| Split { no: files.at as u32, ..split }))
     }
 
+    /// What the model is and will take, once its headers are there.
+    pub fn outlook(&self) -> Option<Outlook> {
+        let Stage::Tensors { parts, .. } = &self.stage else { return None };
+        Some(Outlook {
+            name: parts.about.name.clone(),
+            architecture: parts.weights.config().architecture.clone(),
+            parameters: parts.about.parameters,
+            quantization: parts.about.quantization.clone(),
+            file_bytes: parts.weights.file_len(),
+            needed: parts.need.needed(),
+            memory: parts.need,
+        })
+    }
+
     /// Whether the model is in several files, as far as is known.
     pub fn is_split(&self) -> bool {
         match &self.stage {
@@ -271,7 +285,7 @@ impl Parts {
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
         let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);
-        need.reserve(options.device_memory)?;
+        need.reserve(weights.largest(), options.device_memory)?;
         let about = About {
             name: header.metadata.opt_str("general.name")?.map(str::to_string),
             quantization: weights.quantization(),

@@ -22,7 +22,7 @@ pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };
 pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, preflight};
-pub use memory::Preflight;
+pub use memory::{Outlook, Preflight};
 pub use profile::{PhaseProfile, ProfileReport};
 pub use ranking::Ranking;
 pub use scoring::{Scores, Scoring};

@@ -1,6 +1,6 @@
 //! Each request's work, in steps between which the event loop turns.
 
-use super::load::load;
+use super::load::{load, preflight};
 use super::port::post;
 use super::protocol::{
     Delta, Event, Phase, Progress, Reply, Request, ScoreInput, TokenLogprobs, token_name,
@@ -27,6 +27,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
             seat.engine = Some(loaded);
             return Ok(reply);
         }
+        (Request::Preflight(request), _) => return preflight(request, signal).await,
         (Request::Complete(request), Some(_)) => return complete(*request, seat, ticket).await,
         (request, _) => request,
     };
@@ -52,9 +53,11 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
             Ok(Reply::Profile(engine.profile(prefill, decode)?))
         }
         // `receive` keeps two for itself, and the others are answered above.
-        Request::Load(_) | Request::Complete(_) | Request::Abort { .. } | Request::Read { .. } => {
-            Err(Error::Internal { what: "a request out of place".into() })
-        }
+        Request::Load(_)
+        | Request::Preflight(_)
+        | Request::Complete(_)
+        | Request::Abort { .. }
+        | Request::Read { .. } => Err(Error::Internal { what: "a request out of place".into() }),
     }
 }
 

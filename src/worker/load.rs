@@ -5,7 +5,7 @@ use super::port::post;
 use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
-use crate::session::{Engine, LoadOptions, Loader};
+use crate::session::{Engine, LoadOptions, Loader, Outlook};
 use crate::store::{Origin, Source};
 use crate::{Error, Result};
 use js_sys::Uint8Array;
@@ -24,18 +24,11 @@ pub(super) async fn load(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<(Engine, Reply)> {
-    let options = LoadOptions {
-        context: request.context,
-        kv_cache: request.kv_cache,
-        threads: entry::threads(),
-        device_memory: entry::device_memory(),
-        clock: local_seconds,
-    };
     let source = Source::open(&request.url, request.cache, signal).await?;
     let start = Progress { phase: phase(&source), loaded: 0, total: source.total() };
     let reporter = Reporter::new(id, start);
     let mut files = Files { request: &request, signal, source, done: 0, stored: false };
-    let engine = match files.read_and_start(options, &reporter).await {
+    let engine = match files.read_and_start(options(&request), &reporter).await {
         Ok(engine) => engine,
         Err(error) => {
             files.source.discard(&error).await;
@@ -47,6 +40,25 @@ pub(super) async fn load(
     reporter.report(Progress { phase: Phase::Pack, loaded: bytes, total: Some(bytes) });
     let info = info(&engine)?;
     Ok((engine, Reply::Loaded { info, stored }))
+}
+
+/// What a model's header tells: nothing else is fetched, and nothing stored.
+pub(super) async fn preflight(request: LoadRequest, signal: &AbortSignal) -> Result<Reply> {
+    let source = Source::open(&request.url, request.cache, signal).await?;
+    let mut files = Files { request: &request, signal, source, done: 0, stored: false };
+    let outlook = files.outlook(options(&request)).await;
+    files.source.discard(&Error::Aborted).await;
+    Ok(Reply::Outlook(outlook?))
+}
+
+fn options(request: &LoadRequest) -> LoadOptions {
+    LoadOptions {
+        context: request.context,
+        kv_cache: request.kv_cache,
+        threads: entry::threads(),
+        device_memory: entry::device_memory(),
+        clock: local_seconds,
+    }
 }
 
 /// The file that is being read: the only one, or a part of a split model.
@@ -81,9 +93,7 @@ impl Files<'_> {
                 for start in (0..chunk.length()).step_by(PIECE) {
                     let end = chunk.length().min(start + PIECE as u32);
                     copy_and_push(&mut loader, &chunk.subarray(start, end), &mut piece)?;
-                    while let Some(part) = loader.missing_part() {
-                        loader.add_part(self.header(part).await?)?;
-                    }
+                    self.add_parts(&mut loader).await?;
                     let loaded = self.done + before + u64::from(end);
                     let total = self.total(&loader);
                     reporter.report(Progress { phase: phase(&self.source), loaded, total });
@@ -105,6 +115,29 @@ impl Files<'_> {
         reporter.report(Progress { phase, loaded: bytes, total: Some(bytes) });
         reporter.report(Progress { phase: Phase::Pack, loaded: 0, total: Some(bytes) });
         loader.finish()
+    }
+
+    /// Reads until the headers are there.
+    async fn outlook(&mut self, options: LoadOptions) -> Result<Outlook> {
+        let mut loader = Loader::new(options);
+        while let Some(chunk) = self.source.next().await? {
+            loader.push(&chunk.to_vec())?;
+            self.add_parts(&mut loader).await?;
+            if let Some(outlook) = loader.outlook() {
+                return Ok(outlook);
+            }
+        }
+        let have = self.source.loaded();
+        self.source.check_whole()?;
+        Err(Error::Truncated { need: have + 1, have })
+    }
+
+    /// Gives the headers of a split model's further parts.
+    async fn add_parts(&self, loader: &mut Loader) -> Result<()> {
+        while let Some(part) = loader.missing_part() {
+            loader.add_part(self.header(part).await?)?;
+        }
+        Ok(())
     }
 
     /// Bytes of all files, as far as they are known.

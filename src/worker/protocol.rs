@@ -8,7 +8,7 @@
 use super::fields::{Fields, bad, must_be};
 use super::request::{CompletionRequest, RankRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, KvType, ProfileReport, Snapshot, Timings, Usage};
+use crate::session::{FinishReason, KvType, Outlook, ProfileReport, Snapshot, Timings, Usage};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +18,8 @@ use serde_json::Value;
 pub enum Request {
     /// To load the model; once in a worker's life.
     Load(LoadRequest),
+    /// To tell what a model would take.
+    Preflight(LoadRequest),
     /// To complete a prompt or a conversation.
     Complete(Box<CompletionRequest>),
     /// The tokens of a text; with `special`, special tokens are added and recognised.
@@ -106,6 +108,7 @@ impl Request {
         let kind = fields.text("type")?.unwrap_or_default();
         let request = match &kind[..] {
             "load" => Request::Load(LoadRequest::from_fields(&mut fields)?),
+            "preflight" => Request::Preflight(LoadRequest::from_fields(&mut fields)?),
             "complete" => {
                 let request = fields.required("request")?;
                 let mut request = CompletionRequest::from_value(request, seed)?;
@@ -292,6 +295,8 @@ pub enum Reply {
         /// Whether the model has been stored now.
         stored: bool,
     },
+    /// Of `preflight`.
+    Outlook(Outlook),
     /// Of `complete`.
     Completed {
         /// Why it ended.

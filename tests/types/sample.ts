@@ -24,8 +24,10 @@ import type {
   LoadProgress,
   Logprobs,
   NoEcho,
+  Outlook,
   PhaseProfile,
   PrefillProgress,
+  PreflightOptions,
   Profile,
   RequestOptions,
   RestoredSession,
@@ -65,6 +67,12 @@ const wrongVariant: Variant = "avx512";
 const wrongOption: LoadOptions = { treads: 2 };
 
 export async function load(): Promise<PageLM> {
+  const preflight: PreflightOptions = { context: 2048, kv_cache: kvCache, cache: false, signal };
+  const outlook: Outlook = await PageLM.preflight("model.gguf", preflight);
+  const needs: number = outlook.needed + outlook.memory.weights + outlook.file_bytes;
+  // @ts-expect-error: it runs on no threads
+  void PageLM.preflight("model.gguf", { threads: 2 });
+  void needs;
   const lm = await PageLM.load(new URL("https://example.org/model.gguf"), options);
   const info: Info = lm.info;
   const { architecture, parameters, quantization, context, threads, memory } = info;
