@@ -1,8 +1,10 @@
 //! Keys and values of all positions so far, allocated once.
 
 mod element;
+mod recurrent;
 
 pub use element::KvType;
+pub(crate) use recurrent::Recurrent;
 
 use crate::kernels::PANEL_ROWS;
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use super::plan::{self, Parts, TensorPlan};
 use super::weights::{Tensors, Weights};
 use crate::gguf::{GgmlType, Header};
 use crate::kernels::PANEL_ROWS;
-use crate::kv_cache::{KvCache, KvType};
+use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::quant::{self, Packed};
 use crate::{Error, Result};
 use std::collections::VecDeque;
@@ -75,7 +75,9 @@ impl WeightsReader {
             config.head_dim,
             context,
         );
-        (weights.fold(0, u64::saturating_add), kv_cache)
+        let (n_recurrent, state_len) = config.recurrent_states();
+        let states = Recurrent::bytes_for(n_recurrent, state_len);
+        (weights.fold(0, u64::saturating_add), kv_cache.saturating_add(states))
     }
 
     /// Whether all tensors are there.

@@ -150,8 +150,15 @@ impl Engine {
     /// and returns its length.
     pub(super) fn keep_prefix(&mut self, tokens: &[u32], most: usize) -> usize {
         let common = self.cached.iter().zip(tokens).take(most).take_while(|(a, b)| a == b).count();
-        self.cached.truncate(common);
-        common
+        self.cut(common)
+    }
+
+    /// Forgets all tokens behind the first `len`, and as many more as the model's layers cannot
+    /// do without forgetting; how many are left.
+    pub(super) fn cut(&mut self, len: usize) -> usize {
+        let left = self.forward.rewind(len.min(self.cached.len()));
+        self.cached.truncate(left);
+        left
     }
 
     /// Runs tokens behind those in the cache; milliseconds taken.
