@@ -5,7 +5,7 @@
 use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
 use super::level::Level;
-use super::product::{Q4, Q7, Q8, Quantised, Weights, gemm, gemv};
+use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 use super::recurrent::{add_products, delta_rule};
 use super::row::{
     centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs, scale_by,
@@ -15,7 +15,7 @@ use super::scalar::Scalar;
 use super::stripe::{Columns, Stripe};
 use super::{BLOCK, PANEL_ROWS, PANEL_TOKENS};
 use crate::gguf::GgmlType;
-use crate::quant::{Layout, Packed};
+use crate::quant::{Iq4, Layout, Packed, Table};
 use half::f16;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -84,7 +84,7 @@ const fn format(dtype: GgmlType, len: usize, bytes: usize, scales: &'static [usi
 }
 
 /// One for each integer layout, and more where they differ in their minima.
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 8] = [
     format(GgmlType::Q4_0, 32, 18, &[0]),
     format(GgmlType::Q4_1, 32, 20, &[0, 2]),
     format(GgmlType::Q4_K, 256, 144, &[0, 2]),
@@ -92,6 +92,7 @@ const FORMATS: [Format; 7] = [
     format(GgmlType::Q5_1, 32, 24, &[0, 2]),
     format(GgmlType::Q6_K, 256, 210, &[208]),
     Format { bounds: [0x80, 0x7f], ..format(GgmlType::Q8_0, 32, 34, &[0]) },
+    format(GgmlType::IQ4_NL, 32, 18, &[0]),
 ];
 
 /// A matrix of random GGML blocks with finite scales; `extreme` weights are at their bounds.
@@ -129,6 +130,8 @@ fn run<L: Level>(w: &Packed, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32>
         Layout::Q7 => multiply::<L, Q7<1>>(w, x, n_tokens, start),
         Layout::Q7Halves => multiply::<L, Q7<2>>(w, x, n_tokens, start),
         Layout::Q8 => multiply::<L, Q8>(w, x, n_tokens, start),
+        Layout::Table4(Table::Iq4) => multiply::<L, Table4<Iq4>>(w, x, n_tokens, start),
+        Layout::Table4(_) => unreachable!("its kernels are the same"),
         Layout::F16 | Layout::F32 => unreachable!("a float layout"),
     }
 }
@@ -141,8 +144,12 @@ fn multiply<L: Level, W: Weights<L>>(
 ) -> Vec<f32> {
     let (width, n_blocks) = (w.n_cols(), w.n_cols() / BLOCK);
     let quantise = |x: &[f32], out: &mut [u8]| match (w.layout(), n_tokens) {
-        (Layout::Q8, 1) => L::quantise_symmetric::<1>(x, width, n_blocks, out),
-        (Layout::Q8, _) => L::quantise_symmetric::<PANEL_TOKENS>(x, width, n_blocks, out),
+        (Layout::Q8 | Layout::Table4(_), 1) => {
+            L::quantise_symmetric::<1>(x, width, n_blocks, out);
+        }
+        (Layout::Q8 | Layout::Table4(_), _) => {
+            L::quantise_symmetric::<PANEL_TOKENS>(x, width, n_blocks, out)
+        }
         (_, 1) => L::quantise_affine::<1>(x, width, n_blocks, out),
         _ => L::quantise_affine::<PANEL_TOKENS>(x, width, n_blocks, out),
     };

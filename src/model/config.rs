@@ -4,6 +4,7 @@
 use super::arch;
 use super::keys::Keys;
 use crate::gguf::Header;
+use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::ops::{AttentionShape, Pairing, RopeShape, Scores};
 use crate::{Error, Result};
 
@@ -346,6 +347,14 @@ impl Config {
     /// Layers whose keys and values are kept.
     pub(crate) fn n_attention_layers(&self) -> usize {
         self.layers.iter().filter(|layer| layer.mixer == Mixer::Attention).count()
+    }
+
+    /// Bytes of keys and values of `context` positions, and of states.
+    pub(crate) fn cache_bytes(&self, kv_type: KvType, context: usize) -> u64 {
+        let n_layers = self.n_attention_layers();
+        let keys = KvCache::bytes_for(kv_type, n_layers, self.n_kv_heads, self.head_dim, context);
+        let (n_recurrent, len) = self.recurrent_states();
+        keys.saturating_add(Recurrent::bytes_for(n_recurrent, len))
     }
 
     /// The shape of attention.

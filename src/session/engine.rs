@@ -4,7 +4,7 @@ use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
 use crate::chat::{ChatTemplate, RenderInput};
-use crate::kv_cache::{KvCache, KvType};
+use crate::kv_cache::KvType;
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -68,7 +68,7 @@ pub struct Info {
 pub struct Memory {
     /// Packed weights.
     pub weights: u64,
-    /// Keys and values of the whole context.
+    /// Keys and values of the whole context, and states.
     pub kv_cache: u64,
     /// Activations and tables.
     pub scratch: u64,
@@ -104,8 +104,6 @@ impl Engine {
     /// What is loaded.
     pub fn info(&self) -> Info {
         let config = self.forward.config();
-        let (n_kv_heads, head_dim) = (config.n_kv_heads, config.head_dim);
-        let capacity = self.forward.capacity();
         Info {
             name: self.about.name.clone(),
             architecture: config.architecture.clone(),
@@ -118,13 +116,7 @@ impl Engine {
             threads: self.forward.n_threads(),
             memory: Memory {
                 weights: self.forward.weights().n_bytes() as u64,
-                kv_cache: KvCache::bytes_for(
-                    self.kv_type,
-                    config.n_attention_layers(),
-                    n_kv_heads,
-                    head_dim,
-                    capacity,
-                ),
+                kv_cache: config.cache_bytes(self.kv_type, self.forward.capacity()),
                 scratch: self.forward.scratch_bytes() as u64,
             },
         }
