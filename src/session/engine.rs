@@ -4,7 +4,7 @@ use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
 use crate::chat::{ChatTemplate, RenderInput};
-use crate::kv_cache::{KvCache, KvType};
+use crate::kv_cache::KvType;
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -83,7 +83,7 @@ pub struct KvShape {
 pub struct Memory {
     /// Packed weights.
     pub weights: u64,
-    /// Keys and values of the whole context.
+    /// Keys and values of the whole context, and states.
     pub kv_cache: u64,
     /// Activations and tables.
     pub scratch: u64,
@@ -120,8 +120,6 @@ impl Engine {
     /// What is loaded.
     pub fn info(&self) -> Info {
         let config = self.forward.config();
-        let (n_kv_heads, head_dim) = (config.n_kv_heads, config.head_dim);
-        let capacity = self.forward.capacity();
         Info {
             name: self.about.name.clone(),
             architecture: config.architecture.clone(),
@@ -129,19 +127,17 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
-            kv_shape: KvShape { layers: config.n_attention_layers(), heads: n_kv_heads, head_dim },
+            kv_shape: KvShape {
+                layers: config.n_attention_layers(),
+                heads: config.n_kv_heads,
+                head_dim: config.head_dim,
+            },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
             memory: Memory {
                 weights: self.forward.weights().n_bytes() as u64,
-                kv_cache: KvCache::bytes_for(
-                    self.kv_type,
-                    config.n_attention_layers(),
-                    n_kv_heads,
-                    head_dim,
-                    capacity,
-                ),
+                kv_cache: config.cache_bytes(self.kv_type, self.forward.capacity()),
                 scratch: self.forward.scratch_bytes() as u64,
             },
         }
@@ -167,8 +163,15 @@ impl Engine {
     /// and returns its length.
     pub(super) fn keep_prefix(&mut self, tokens: &[u32], most: usize) -> usize {
         let common = self.cached.iter().zip(tokens).take(most).take_while(|(a, b)| a == b).count();
-        self.cached.truncate(common);
-        common
+        self.cut(common)
+    }
+
+    /// Forgets all tokens behind the first `len`, and as many more as the model's layers cannot
+    /// do without forgetting; how many are left.
+    pub(super) fn cut(&mut self, len: usize) -> usize {
+        let left = self.forward.rewind(len.min(self.cached.len()));
+        self.cached.truncate(left);
+        left
     }
 
     /// Runs tokens behind those in the cache; milliseconds taken.

@@ -305,10 +305,11 @@ impl Generation {
     fn run_last(&mut self, engine: &mut Engine) -> Result<()> {
         let start = Instant::now();
         let last = self.tokens.len() - 1;
-        engine.cached.truncate(last);
+        engine.cut(last);
         let left = self.params.max_tokens.map(|n| n - self.usage.completion_tokens);
         let room = engine.context.min(self.tokens.len().saturating_add(left.unwrap_or(usize::MAX)));
-        let room = match self.params.prompt_lookup {
+        // What is drafted in vain has to be forgotten.
+        let room = match self.params.prompt_lookup && engine.forward.can_rewind() {
             true => room.saturating_sub(self.tokens.len() + 1),
             false => 0,
         };
