@@ -65,7 +65,7 @@ function streamed(connection, message, signal, report, shape) {
       resolve(stream);
       report(answer);
       // A token may bring no text yet: then there is nothing to say, unless to count it.
-      if (answer.type === ANSWER.DELTA && (answer.text !== "" || answer.name !== undefined)) stream.push(shape.chunk(answer));
+      if (answer.type === ANSWER.DELTA && (answer.text !== "" || answer.reasoning || answer.name !== undefined)) stream.push(shape.chunk(answer));
     };
     connection.request(message, { signal: stream.controller.signal, onAnswer }).then(
       (done) => {
@@ -108,16 +108,17 @@ class ChatShape extends Shape {
 
   whole(deltas, done) {
     const content = deltas.map(({ text }) => text).join("") + done.text;
-    const message = { role: "assistant", content };
+    const reasoning = deltas.map(({ reasoning }) => reasoning ?? "").join("") + (done.reasoning ?? "");
+    const message = { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning_content: reasoning }) };
     return this.message("chat.completion", { message, logprobs: null, finish_reason: done.finish_reason }, done);
   }
 
-  chunk({ text }) {
-    return this.#part({ content: text }, null);
+  chunk(delta) {
+    return this.#part(parts(delta), null);
   }
 
   last(done) {
-    return this.#part(done.text === "" ? {} : { content: done.text }, done.finish_reason, done);
+    return this.#part(parts(done), done.finish_reason, done);
   }
 
   #part(content, finish_reason, done) {
@@ -125,6 +126,11 @@ class ChatShape extends Shape {
     this.#started = true;
     return this.message("chat.completion.chunk", { delta, logprobs: null, finish_reason }, done);
   }
+}
+
+/** What there is of answer and reasoning. */
+function parts({ text, reasoning }) {
+  return { ...(text === "" ? {} : { content: text }), ...(reasoning ? { reasoning_content: reasoning } : {}) };
 }
 
 class TextShape extends Shape {

@@ -114,6 +114,12 @@ export interface GenerationOptions {
    * never changes the answer. Default true.
    */
   prompt_lookup?: boolean | null | undefined;
+  /**
+   * When the context is full: `stop` refuses a prompt that is too long and ends an answer
+   * with `length`; `shift` forgets the oldest messages and tokens, never the system prompt,
+   * and goes on. Default: `stop`.
+   */
+  context_policy?: "stop" | "shift" | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
   /** Hears how much of the prompt has been processed. */
@@ -151,6 +157,11 @@ export interface TemplateOptions {
 
 export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
   messages: readonly ChatMessage[];
+  /**
+   * `auto`: what the model thinks before it answers comes as `reasoning_content`; `none`:
+   * it is part of `content`, with its tags. Default: `auto`.
+   */
+  reasoning_format?: "auto" | "none" | null | undefined;
   stream?: boolean | null | undefined;
 }
 
@@ -180,7 +191,7 @@ export interface PrefillProgress {
   total: number;
 }
 
-/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */
+/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full and not shifted. */
 export type FinishReason = "stop" | "length";
 
 export interface Usage {
@@ -214,7 +225,7 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: number;
-    message: { role: "assistant"; content: string };
+    message: { role: "assistant"; content: string; reasoning_content?: string };
     logprobs: null;
     finish_reason: FinishReason;
   }[];
@@ -229,8 +240,11 @@ export interface ChatCompletionChunk {
   model: string;
   choices: {
     index: number;
-    /** The first chunk has the role. The last may have text, where some was held back. */
-    delta: { role?: "assistant"; content?: string };
+    /**
+     * The first chunk has the role. The last may have text, where some was held back.
+     * `reasoning_content` is what a reasoning model thinks before its answer.
+     */
+    delta: { role?: "assistant"; content?: string; reasoning_content?: string };
     logprobs: null;
     /** Of the last chunk; else null. */
     finish_reason: FinishReason | null;

@@ -134,7 +134,7 @@ impl Parts {
         if needed > isize::MAX as u64 * 2 {
             return Err(Error::OutOfMemory { needed }); // more than addresses reach
         }
-        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
         let about = About {
             name: header.metadata.opt_str("general.name")?.map(str::to_string),
@@ -143,6 +143,9 @@ impl Parts {
         };
         let mut template = template.unwrap_or_else(ChatTemplate::plain);
         template.set_clock(options.clock);
+        if let Some(end) = template.end_of_answer() {
+            tokenizer.end_answers_at(&end);
+        }
         Ok(Parts { weights, context, tokenizer, template, about })
     }
 }

@@ -59,13 +59,21 @@ async fn complete(
     engine: &mut Engine,
     signal: &AbortSignal,
 ) -> Result<Reply> {
+    let mut params = request.params;
     let prompt = match request.prompt {
-        Prompt::Messages(input) => engine.render_chat(&input)?.1,
+        Prompt::Messages(input) => {
+            let prompt = engine.chat_prompt(&input, params.context_policy)?;
+            params.keep = prompt.keep;
+            if request.separate_reasoning {
+                params.reasoning = prompt.reasoning;
+            }
+            prompt.tokens
+        }
         Prompt::Text(text) => engine.tokenizer().encode(&text, true, true)?,
         Prompt::Tokens(tokens) => tokens,
     };
-    let logprobs = request.params.logprobs.is_some();
-    let mut generation = Generation::new(engine, prompt, request.params)?;
+    let logprobs = params.logprobs.is_some();
+    let mut generation = Generation::new(engine, prompt, params)?;
     loop {
         turn_unless_aborted(signal).await?;
         match generation.step(engine)? {
@@ -78,6 +86,7 @@ async fn complete(
                 return Ok(Reply::Completed {
                     finish_reason: finish.reason,
                     text: finish.text,
+                    reasoning: finish.reasoning,
                     usage: finish.usage,
                     timings: finish.timings,
                 });
@@ -131,5 +140,5 @@ fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
         logprob: event.logprob,
         top: event.top_logprobs.into_iter().map(top).collect(),
     });
-    Delta { token: event.token, text: event.text, logprobs }
+    Delta { token: event.token, text: event.text, reasoning: event.reasoning, logprobs }
 }

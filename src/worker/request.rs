@@ -3,7 +3,7 @@
 use super::fields::{Fields, must_be, token_ids};
 use crate::chat::RenderInput;
 use crate::sampling::SamplingParams;
-use crate::session::GenerateParams;
+use crate::session::{ContextPolicy, GenerateParams};
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,8 @@ pub struct CompletionRequest {
     pub prompt: Prompt,
     /// How to go on.
     pub params: GenerateParams,
+    /// Whether reasoning is kept apart from the answer.
+    pub separate_reasoning: bool,
 }
 
 /// What a completion continues.
@@ -66,9 +68,23 @@ impl CompletionRequest {
             prompt_lookup: fields.flag("prompt_lookup")?.unwrap_or(true),
             logprobs: fields.count("logprobs")?,
             echo: fields.flag("echo")?.unwrap_or(false),
+            context_policy: match fields.text("context_policy")? {
+                Some(name) => ContextPolicy::parse(&name)?,
+                None => ContextPolicy::default(),
+            },
+            ..GenerateParams::default()
+        };
+        let separate_reasoning = match fields.text("reasoning_format")?.as_deref() {
+            None | Some("auto") => true,
+            Some("none") => false,
+            Some(other) => {
+                let what =
+                    format!("`reasoning_format` must be \"auto\" or \"none\", not {other:?}");
+                return Err(Error::BadRequest { what });
+            }
         };
         fields.finish()?;
-        Ok(CompletionRequest { prompt, params })
+        Ok(CompletionRequest { prompt, params, separate_reasoning })
     }
 }
 
@@ -181,6 +197,8 @@ mod tests {
             ("stop", json!([1])),
             ("ignore_eos", json!(1)),
             ("n", json!(2)),
+            ("context_policy", json!("slide")),
+            ("reasoning_format", json!("raw")),
             ("presence_penalty", json!(0.1)),
             ("logit_bias", json!({})),
         ] {
