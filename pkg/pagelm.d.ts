@@ -169,6 +169,12 @@ export interface GenerationOptions {
    * never changes the answer. Default true.
    */
   prompt_lookup?: boolean | null | undefined;
+  /**
+   * When the context is full: `stop` refuses a prompt that is too long and ends an answer
+   * with `length`; `shift` forgets the oldest messages and tokens, never the system prompt,
+   * and goes on. Default: `stop`.
+   */
+  context_policy?: "stop" | "shift" | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
   /** Hears how much of the prompt has been processed. */
@@ -200,6 +206,11 @@ export interface TemplateOptions {
 
 export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
   messages: readonly ChatMessage[];
+  /**
+   * `auto`: what the model thinks before it answers comes as `reasoning_content`; `none`:
+   * it is part of `content`, with its tags. Default: `auto`.
+   */
+  reasoning_format?: "auto" | "none" | null | undefined;
   stream?: boolean | null | undefined;
   /** Whether to tell the log-probability of each token. Default: `false`. */
   logprobs?: boolean | null | undefined;
@@ -233,7 +244,7 @@ export interface PrefillProgress {
   total: number;
 }
 
-/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */
+/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full and not shifted. */
 export type FinishReason = "stop" | "length";
 
 export interface Usage {
@@ -292,7 +303,7 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: number;
-    message: { role: "assistant"; content: string; refusal: null };
+    message: { role: "assistant"; content: string; reasoning_content?: string; refusal: null };
     /** Null unless asked for. */
     logprobs: ChatLogprobs | null;
     finish_reason: FinishReason;
@@ -308,8 +319,11 @@ export interface ChatCompletionChunk {
   model: string;
   choices: {
     index: number;
-    /** The first chunk of a choice has the role. The last may have text, where some was held back. */
-    delta: { role?: "assistant"; content?: string };
+    /**
+     * The first chunk of a choice has the role. The last may have text, where some was held
+     * back. `reasoning_content` is what a reasoning model thinks before its answer.
+     */
+    delta: { role?: "assistant"; content?: string; reasoning_content?: string };
     /** Of the tokens in this chunk; null unless asked for, and on the last. */
     logprobs: ChatLogprobs | null;
     /** Of a choice's last chunk; else null. */

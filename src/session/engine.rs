@@ -3,7 +3,7 @@
 use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
-use crate::chat::{ChatTemplate, RenderInput};
+use crate::chat::{ChatTemplate, ReasoningStream, RenderInput};
 use crate::kv_cache::KvType;
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
@@ -157,6 +157,11 @@ impl Engine {
         // The template writes BOS where it wants one.
         let tokens = self.tokenizer.encode(&text, false, true)?;
         Ok((text, tokens))
+    }
+
+    /// Separates the reasoning from the answer to a prompt.
+    pub(super) fn reasoning(&self, prompt: &str) -> ReasoningStream {
+        self.template.reasoning(prompt)
     }
 
     /// Keeps the longest common prefix of the cache and `tokens`, at most `most` of it,

@@ -268,6 +268,9 @@ pub struct Delta {
     pub token: u32,
     /// Text that is complete with it; may be empty.
     pub text: String,
+    /// The same of the reasoning before the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
     /// With log-probabilities only.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<TokenLogprobs>,
@@ -303,6 +306,9 @@ pub enum Reply {
         finish_reason: FinishReason,
         /// Text that was held back until now.
         text: String,
+        /// The same of the reasoning before the answer.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        reasoning: String,
         /// Tokens.
         usage: Usage,
         /// Time.
@@ -444,7 +450,7 @@ mod tests {
             text(Event::Progress(progress)),
             json!({ "id": 2, "type": "progress", "phase": "download", "loaded": 1, "total": null })
         );
-        let plain = Delta { token: 3, text: "x".into(), logprobs: None };
+        let plain = Delta { token: 3, text: "x".into(), reasoning: String::new(), logprobs: None };
         let expected = json!({ "id": 2, "type": "delta", "token": 3, "text": "x" });
         assert_eq!(text(Event::Delta(plain.clone())), expected);
         let logprobs = TokenLogprobs {
