@@ -96,8 +96,40 @@ export interface GenerationOptions {
   top_p?: number | null | undefined;
   /** Keeps tokens at least this probable, relative to the best. Default: 0.05. */
   min_p?: number | null | undefined;
+  /** Keeps the tokens whose surprise is nearest to the expected one, until they are this probable together. Default: 1. */
+  typical_p?: number | null | undefined;
   /** Above 1 makes recent tokens less probable. Default: 1. */
   repetition_penalty?: number | null | undefined;
+  /** How many tokens at the end count as recent. Default: 64. */
+  repeat_last_n?: number | null | undefined;
+  /** Taken from a token's logit for each time that the answer has it, -2 to 2. Default: 0. */
+  frequency_penalty?: number | null | undefined;
+  /** Taken from the logit of every token that the answer has, -2 to 2. Default: 0. */
+  presence_penalty?: number | null | undefined;
+  /** Added to the logits of tokens, by token id: from -100, which forbids, to 100, which forces. */
+  logit_bias?: Record<string, number> | null | undefined;
+  /** Keeps the surprise of the answer constant in place of `top_k`, `top_p`, `min_p` and `typical_p`: version 1 or 2. Default: 0, off. */
+  mirostat?: 0 | 1 | 2 | null | undefined;
+  /** The surprise to keep, in bits. Default: 5. */
+  mirostat_tau?: number | null | undefined;
+  /** How fast it is corrected. Default: 0.1. */
+  mirostat_eta?: number | null | undefined;
+  /** Above 0 makes it improbable that the text goes on as a part of it did before (DRY). Default: 0. */
+  dry_multiplier?: number | null | undefined;
+  /** What each further repeated token multiplies that penalty by. Default: 1.75. */
+  dry_base?: number | null | undefined;
+  /** So many repeated tokens cost nothing. Default: 2. */
+  dry_allowed_length?: number | null | undefined;
+  /** How many tokens at the end are searched; all by default. */
+  dry_penalty_last_n?: number | null | undefined;
+  /** Repetitions do not reach across tokens with these texts. Default: newline, `:`, `"`, `*`. */
+  dry_sequence_breakers?: readonly string[] | null | undefined;
+  /** How often all probable tokens but the least probable of them are removed (XTC), 0 to 1. Default: 0. */
+  xtc_probability?: number | null | undefined;
+  /** From which probability on a token counts as probable there. Default: 0.1. */
+  xtc_threshold?: number | null | undefined;
+  /** How many answers to give, 1 to 128; the prompt is computed once. With a `seed`, answer i has `seed + i`. Default: 1. */
+  n?: number | null | undefined;
   /**
    * An integer. The same seed gives the same text, whatever was cached and however many
    * threads there are; by default each request has its own.
@@ -124,12 +156,6 @@ export interface GenerationOptions {
   user?: string | undefined;
   metadata?: unknown;
   stream_options?: unknown;
-  /** Accepted as 1 only. */
-  n?: 1 | null | undefined;
-  /** Accepted as 0 only. */
-  frequency_penalty?: 0 | null | undefined;
-  /** Accepted as 0 only. */
-  presence_penalty?: 0 | null | undefined;
 }
 
 export interface ChatMessage {
@@ -152,6 +178,10 @@ export interface TemplateOptions {
 export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
   messages: readonly ChatMessage[];
   stream?: boolean | null | undefined;
+  /** Whether to tell the log-probability of each token. Default: `false`. */
+  logprobs?: boolean | null | undefined;
+  /** With so many of the most probable tokens at each place. Needs `logprobs`. Default: 0. */
+  top_logprobs?: number | null | undefined;
 }
 
 export interface CompletionRequest extends GenerationOptions {
@@ -205,6 +235,31 @@ export interface Timings {
   draft_n_accepted: number;
 }
 
+/** A token that could have come. */
+export interface TopLogprob {
+  /** The token as text; `bytes:\xf0\x9f` where it is not whole characters. */
+  token: string;
+  /** Its id. */
+  id: number;
+  /** Natural logarithm of its probability under the model's own distribution. */
+  logprob: number;
+  /** Its bytes in UTF-8. */
+  bytes: number[] | null;
+}
+
+/** A token of an answer. */
+export interface TokenLogprob extends TopLogprob {
+  /** The most probable tokens at its place, the best first: `top_logprobs` of them. */
+  top_logprobs: TopLogprob[];
+}
+
+/** The log-probabilities of a chat answer, or of a chunk of one. */
+export interface ChatLogprobs {
+  /** One entry for each token, also where it completes no text. The end token has none. */
+  content: TokenLogprob[];
+  refusal: null;
+}
+
 export interface ChatCompletion {
   id: string;
   object: "chat.completion";
@@ -214,8 +269,9 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: number;
-    message: { role: "assistant"; content: string };
-    logprobs: null;
+    message: { role: "assistant"; content: string; refusal: null };
+    /** Null unless asked for. */
+    logprobs: ChatLogprobs | null;
     finish_reason: FinishReason;
   }[];
   usage: Usage;
@@ -229,10 +285,11 @@ export interface ChatCompletionChunk {
   model: string;
   choices: {
     index: number;
-    /** The first chunk has the role. The last may have text, where some was held back. */
+    /** The first chunk of a choice has the role. The last may have text, where some was held back. */
     delta: { role?: "assistant"; content?: string };
-    logprobs: null;
-    /** Of the last chunk; else null. */
+    /** Of the tokens in this chunk; null unless asked for, and on the last. */
+    logprobs: ChatLogprobs | null;
+    /** Of a choice's last chunk; else null. */
     finish_reason: FinishReason | null;
   }[];
   /** On the last chunk. */
@@ -241,22 +298,25 @@ export interface ChatCompletionChunk {
   timings?: Timings;
 }
 
-/** One entry for each token. */
-export interface Logprobs {
+/**
+ * One entry for each token. `Absent` is null with `echo`, as nothing foretells the first
+ * token of all.
+ */
+export interface Logprobs<Absent = never> {
   /** The tokens as text; `bytes:\xf0\x9f` where one is not whole characters. */
   tokens: string[];
-  /** Natural logarithms; null for the first token of all, which nothing foretells. */
-  token_logprobs: (number | null)[];
+  /** Natural logarithms. */
+  token_logprobs: (number | Absent)[];
   /** The most probable tokens by their text. */
-  top_logprobs: (Record<string, number> | null)[];
+  top_logprobs: (Record<string, number> | Absent)[];
   /** Where each token begins in the text of `tokens`. */
   text_offset: number[];
   token_ids: number[];
   /** As `top_logprobs`, by token id, the most probable first. */
-  top_token_ids: ([id: number, logprob: number][] | null)[];
+  top_token_ids: ([id: number, logprob: number][] | Absent)[];
 }
 
-export interface Completion {
+export interface Completion<Absent = never> {
   id: string;
   object: "text_completion";
   created: number;
@@ -265,14 +325,14 @@ export interface Completion {
     index: number;
     text: string;
     /** Null unless asked for. */
-    logprobs: Logprobs | null;
+    logprobs: Logprobs<Absent> | null;
     finish_reason: FinishReason;
   }[];
   usage: Usage;
   timings: Timings;
 }
 
-export interface CompletionChunk {
+export interface CompletionChunk<Absent = never> {
   id: string;
   object: "text_completion";
   created: number;
@@ -280,8 +340,8 @@ export interface CompletionChunk {
   choices: {
     index: number;
     text: string;
-    logprobs: Logprobs | null;
-    /** Of the last chunk; else null. */
+    logprobs: Logprobs<Absent> | null;
+    /** Of a choice's last chunk; else null. */
     finish_reason: FinishReason | null;
   }[];
   /** On the last chunk. */
@@ -293,7 +353,8 @@ export interface CompletionChunk {
 /**
  * An answer as it comes: a chunk for each token that completes some text, then
  * one with `finish_reason`, `usage` and `timings`. Leaving the loop aborts the
- * request. Can be read once.
+ * request. Can be read once. The model waits for a reader that is slow: at most
+ * a few dozen chunks lie unread.
  */
 export interface Stream<Chunk> extends AsyncIterable<Chunk> {
   /** Aborts the request. */
@@ -310,9 +371,16 @@ export interface ChatCompletions {
 
 export interface Completions {
   /** Continues a text, without a template. */
-  create(request: CompletionRequest & { stream: true }, options?: RequestOptions): Promise<Stream<CompletionChunk>>;
-  create(request: CompletionRequest & { stream?: false | null | undefined }, options?: RequestOptions): Promise<Completion>;
-  create(request: CompletionRequest, options?: RequestOptions): Promise<Completion | Stream<CompletionChunk>>;
+  create(request: CompletionRequest & { stream: true } & NoEcho, options?: RequestOptions): Promise<Stream<CompletionChunk>>;
+  create(request: CompletionRequest & { stream?: false | null | undefined } & NoEcho, options?: RequestOptions): Promise<Completion>;
+  create(request: CompletionRequest & { stream: true }, options?: RequestOptions): Promise<Stream<CompletionChunk<null>>>;
+  create(request: CompletionRequest & { stream?: false | null | undefined }, options?: RequestOptions): Promise<Completion<null>>;
+  create(request: CompletionRequest, options?: RequestOptions): Promise<Completion<null> | Stream<CompletionChunk<null>>>;
+}
+
+/** A request whose answer does not begin with the prompt. */
+export interface NoEcho {
+  echo?: false | null | undefined;
 }
 
 /** How probable a text is to the model. */
@@ -402,7 +470,13 @@ export type ErrorCode =
   | "gguf_truncated"
   | "gguf_bad_header"
   | "gguf_bad_metadata"
+  | "split_mismatch"
+  | "split_part_missing"
   // The model.
+  | "vocabulary_only"
+  | "adapter"
+  | "projector"
+  | "not_a_model"
   | "masked_model"
   | "unsupported_architecture"
   | "unsupported_type"
@@ -422,6 +496,7 @@ export type ErrorCode =
   | "storage_unavailable"
   | "storage_full"
   | "storage_corrupt"
+  | "too_large"
   | "out_of_memory"
   | "thread_lost"
   | "unsupported_browser"

@@ -1,7 +1,7 @@
 // A language model in this page: the API of the package.
 
 import { ChatCompletions, Completions } from "./completions.js";
-import { Connection } from "./connection.js";
+import { Engine } from "./engine.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
 import { absoluteUrl, models, remove } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
@@ -19,15 +19,15 @@ const VARIANTS = ["simd", "relaxed", "threads"];
 
 /** A loaded model. */
 export class PageLM {
-  #connection;
+  #engine;
   #info;
 
   /** Use `PageLM.load`. */
-  constructor(connection, info, model) {
-    this.#connection = connection;
+  constructor(engine, info, model) {
+    this.#engine = engine;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(connection, model);
-    this.chat = { completions: new ChatCompletions(connection, model) };
+    this.completions = new Completions(engine, model);
+    this.chat = { completions: new ChatCompletions(engine, model) };
   }
 
   /**
@@ -50,15 +50,11 @@ export class PageLM {
     };
     const abort = abortSignal(signal);
     if (abort?.aborted) throw aborted(abort);
-    const connection = new Connection();
     const reporter = new Reporter(onProgress);
     try {
-      const { info, stored } = await connection.request(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
-      if (stored) keepStored();
-      return new PageLM(connection, info, address.split("/").at(-1));
-    } catch (error) {
-      connection.close();
-      throw error;
+      const { engine, loaded } = await Engine.load(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
+      if (loaded.stored) keepStored();
+      return new PageLM(engine, loaded.info, address.split("/").at(-1));
     } finally {
       reporter.close();
     }
@@ -81,12 +77,12 @@ export class PageLM {
 
   /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
   async tokenize(text, { special } = {}) {
-    return (await this.#connection.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
+    return (await this.#engine.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
   }
 
   /** The text of tokens. */
   async detokenize(ids) {
-    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
+    return (await this.#engine.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
@@ -95,7 +91,7 @@ export class PageLM {
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
     const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#connection.request({ type: REQUEST.COUNT, ...fields })).count;
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...fields })).count;
   }
 
   /**
@@ -107,7 +103,7 @@ export class PageLM {
       if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
     };
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
-    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
+    const { tokens, logprobs, nll, perplexity } = await this.#engine.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
   }
 
@@ -116,13 +112,13 @@ export class PageLM {
    * `prefill` tokens and for `decode` tokens behind it. The tokens mean nothing.
    */
   async profile({ prefill, decode } = {}) {
-    const report = await this.#connection.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
+    const report = await this.#engine.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
     return { prefill: report.prefill, decode: report.decode };
   }
 
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
   async unload() {
-    this.#connection.close();
+    this.#engine.close();
   }
 }
 

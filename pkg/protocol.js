@@ -3,7 +3,8 @@
 //
 // The page sends { id, type, … }; every answer carries the same id. A request
 // ends in exactly one of DONE, ERROR and ABORTED; before that come any number
-// of PROGRESS and DELTA. ABORT { target } has no answer of its own.
+// of PROGRESS and DELTA. ABORT { target } and READ { target, count } have no
+// answers of their own.
 
 /** What the page may ask. */
 export const REQUEST = Object.freeze({
@@ -14,6 +15,8 @@ export const REQUEST = Object.freeze({
   COUNT: "count",
   SCORE: "score",
   PROFILE: "profile",
+  /** That so many deltas have been read of a completion with a `window`. */
+  READ: "read",
   ABORT: "abort",
 });
 
@@ -24,6 +27,8 @@ export const ANSWER = Object.freeze({
   DONE: "done",
   ERROR: "error",
   ABORTED: "aborted",
+  /** Has no id: { lock } is the name of a lock that the worker holds as long as it lives. */
+  ALIVE: "alive",
   /** Has no id: the engine has failed, { what }, and answers nothing more. */
   CRASHED: "crashed",
 });

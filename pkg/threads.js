@@ -2,6 +2,7 @@
 
 import { HELPER } from "./protocol.js";
 import { GLUE } from "./variants.js";
+import { startWorker } from "./worker-start.js";
 
 /** How long a helper may take to be ready; after that the engine starts without it. */
 const READY_TIMEOUT_MS = 10_000;
@@ -29,7 +30,8 @@ export function sharedMemory() {
 /** A worker that has instantiated the module and waits to enter the team. */
 class Helper {
   constructor() {
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: HELPER.NAME });
+    const make = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: HELPER.NAME });
+    this.worker = startWorker(make, new URL("./worker.js", import.meta.url), HELPER.NAME);
   }
 
   /** Sends a message and waits for an answer of this type. */

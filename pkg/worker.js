@@ -15,6 +15,7 @@ function runEngine() {
   self.addEventListener("error", ({ message }) => crashed(message));
   self.addEventListener("unhandledrejection", ({ reason }) => crashed(String(reason)));
 
+  holdLock();
   let waiting = null;
   let engine = null;
   self.addEventListener("message", async ({ data }) => {
@@ -45,6 +46,17 @@ async function makeEngine({ variant: asked, threads = 1 }) {
   const helpers = memory && threads > 1 ? await makeHelpers(threads - 1, module, memory) : [];
   glue.start(helpers.length + 1, () => enterTeam(helpers));
   return glue;
+}
+
+/** By this lock the page knows that we live: nobody tells it when a browser ends a worker. */
+function holdLock() {
+  const lock = `pagelm-${Math.random().toString(36).slice(2)}${Date.now()}`;
+  const hold = () => {
+    postMessage({ type: ANSWER.ALIVE, lock });
+    return new Promise(() => {});
+  };
+  // Without locks (an insecure context, an opaque origin) the page goes by what we say.
+  navigator.locks?.request(lock, hold).catch(() => {});
 }
 
 function describe(error) {

@@ -14,7 +14,7 @@ use super::f32x4::{F32x4, HalfReader, opaque};
 use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::simd128::{
     Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
-    splat4, store, to_f32,
+    splat4, store, table4_unpack, to_f32,
 };
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
@@ -131,7 +131,7 @@ fn quantise_whole<const T: usize>(
     offset: i8,
     out: &mut [u8],
 ) {
-    for (b, out) in out.chunks_exact_mut(T * (BLOCK + 4)).take(n_blocks).enumerate() {
+    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
         for t in 0..T {
             let q = quantise_block(block_of(x, stride, t, b));
             let [low, high] = q.q.map(|q| i8x16_add(q, i8x16_splat(offset)));
@@ -157,6 +157,12 @@ fn quantise_halves<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, ou
             }
             put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        unsafe { table4_unpack(levels, panel, n_blocks, out) }
     }
 }
 
@@ -304,7 +310,7 @@ unsafe fn q8_tile<const T: usize>(
                 });
             }
             w = w.add(Q8_BLOCK);
-            x = x.add(T * (BLOCK + 4));
+            x = x.add(T * Relaxed::SYMMETRIC_X);
         }
     }
     finish(sum.0)

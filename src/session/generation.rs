@@ -17,6 +17,8 @@ pub struct GenerateParams {
     pub max_tokens: Option<usize>,
     /// How to choose tokens.
     pub sampling: SamplingParams,
+    /// Texts that no repetition reaches across, for DRY.
+    pub dry_sequence_breakers: Vec<String>,
     /// Texts that end the generation; they are not part of it.
     pub stop: Vec<String>,
     /// Whether to go on after an end-of-generation token.
@@ -37,6 +39,7 @@ impl Default for GenerateParams {
         GenerateParams {
             max_tokens: None,
             sampling: SamplingParams::default(),
+            dry_sequence_breakers: ["\n", ":", "\"", "*"].map(String::from).to_vec(),
             stop: Vec::new(),
             ignore_eos: false,
             cache_prompt: true,
@@ -166,7 +169,11 @@ impl Generation {
             let (tokens, context) = (prompt.len(), engine.context);
             return Err(Error::ContextOverflow { tokens, context });
         }
-        let sampler = Sampler::new(params.sampling.clone(), n_vocab)?;
+        let mut sampling = params.sampling.clone();
+        if sampling.dry.multiplier > 0.0 {
+            sampling.dry.breakers = tokens_with(engine, &params.dry_sequence_breakers);
+        }
+        let sampler = Sampler::new(sampling, n_vocab)?.after_prompt(prompt.len());
         let all_logits = params.echo && params.logprobs.is_some();
         let most = if params.cache_prompt && !all_logits { prompt.len() - 1 } else { 0 };
         let cached_tokens = engine.keep_prefix(&prompt, most);
@@ -189,15 +196,22 @@ impl Generation {
         })
     }
 
+    /// Says that something else may have run on the engine since the last step: what it has
+    /// displaced will be computed again.
+    pub fn resume(&mut self, engine: &mut Engine) {
+        engine.keep_prefix(&self.tokens, self.tokens.len() - 1);
+        engine.drafting.settle();
+    }
+
     /// The next step: a chunk of the prompt, a token, or the end. After the end, the end
     /// again. `engine` must be the one of [`Generation::new`], with nothing else run on it
-    /// in between.
+    /// in between, unless [`Generation::resume`] was told.
     ///
     /// # Errors
     /// [`Error::ThreadLost`].
     pub fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        let done = engine.cached.len();
-        if done < self.prompt_len {
+        // The last token of the answer is run when another is wanted.
+        if engine.cached.len() < self.prompt_len.max(self.tokens.len() - 1) {
             return self.prefill(engine);
         }
         if self.echoed < self.prompt_len {
@@ -214,13 +228,15 @@ impl Generation {
 
     fn prefill(&mut self, engine: &mut Engine) -> Result<Step> {
         let done = engine.cached.len();
-        let n = engine.pace.chunk(self.prompt_len - done);
+        let total = self.prompt_len.max(self.tokens.len() - 1);
+        let n = engine.pace.chunk(total - done);
         let chunk = &self.tokens[done..done + n];
         engine.forward.set_threads(engine.forward.n_threads());
         let ms = engine.run(chunk)?;
         engine.pace.learn(n, ms);
         self.timings.prefill_ms += ms;
-        if let (true, Some(top)) = (self.params.echo, self.params.logprobs) {
+        let known = self.prompt_logprobs.len() + 1 >= self.prompt_len;
+        if let (true, Some(top), false) = (self.params.echo, self.params.logprobs, known) {
             // Row i foretells token done + i + 1.
             for first in (0..n).step_by(MAX_HEAD) {
                 let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
@@ -231,7 +247,7 @@ impl Generation {
                 }
             }
         }
-        Ok(Step::Prefill { done: done + n, total: self.prompt_len })
+        Ok(Step::Prefill { done: done + n, total })
     }
 
     /// The next token of the prompt, as part of the answer.
@@ -319,4 +335,15 @@ impl Generation {
         text.push_str(&self.stop.finish());
         Finish { reason, text, usage: self.usage, timings: self.timings }
     }
+}
+
+/// The tokens whose text has one of `texts` in it, in the order of their ids.
+fn tokens_with(engine: &Engine, texts: &[String]) -> Vec<u32> {
+    let has = |piece: &[u8], text: &[u8]| piece.windows(text.len().max(1)).any(|w| w == text);
+    let tokens = 0..engine.forward.config().n_vocab as u32;
+    let breaks = |token: &u32| {
+        let piece = engine.tokenizer().piece(*token);
+        texts.iter().any(|text| has(&piece, text.as_bytes()))
+    };
+    tokens.filter(breaks).collect()
 }

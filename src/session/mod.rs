@@ -5,6 +5,7 @@ mod draft;
 mod engine;
 mod generation;
 mod loader;
+mod memory;
 mod pace;
 mod profile;
 mod scoring;
@@ -17,6 +18,7 @@ pub use engine::{Engine, Info, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };
-pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
+pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, preflight};
+pub use memory::Preflight;
 pub use profile::{PhaseProfile, ProfileReport};
 pub use scoring::{Scores, Scoring};

@@ -5,6 +5,7 @@ use super::port::post;
 use super::protocol::{
     Delta, Event, Phase, Progress, Reply, Request, ScoreInput, TokenLogprobs, token_name,
 };
+use super::queue::{Seat, Ticket};
 use super::request::{CompletionRequest, Prompt};
 use super::turn::turn;
 use crate::session::{Engine, Generation, Scoring, Step, TokenEvent};
@@ -13,30 +14,24 @@ use crate::{Error, Result};
 use web_sys::AbortSignal;
 
 /// Works on a request until its end; progress and deltas are posted on the way.
-pub(super) async fn answer(
-    id: u32,
-    request: Request,
-    engine: &mut Option<Engine>,
-    signal: &AbortSignal,
-) -> Result<Reply> {
-    let request = match (request, &engine) {
+pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -> Result<Reply> {
+    let (id, signal) = (ticket.id, &ticket.signal());
+    let request = match (request, &seat.engine) {
         (Request::Load(_), Some(_)) => {
             let what = "this worker has a model already".into();
             return Err(Error::BadRequest { what });
         }
         (Request::Load(request), None) => {
             let (loaded, reply) = load(id, request, signal).await?;
-            *engine = Some(loaded);
+            seat.engine = Some(loaded);
             return Ok(reply);
         }
+        (Request::Complete(request), Some(_)) => return complete(*request, seat, ticket).await,
         (request, _) => request,
     };
-    let Some(engine) = engine else {
-        return Err(Error::BadRequest { what: "no model is loaded".into() });
-    };
+    let engine = engine(seat)?;
     let tokenizer = engine.tokenizer();
     match request {
-        Request::Complete(request) => complete(id, *request, engine, signal).await,
         Request::Tokenize { text, special } => {
             Ok(Reply::Tokens { tokens: tokenizer.encode(&text, special, special)? })
         }
@@ -46,33 +41,37 @@ pub(super) async fn answer(
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))
         }
-        // `receive` keeps the one for itself, and the other is answered above.
-        Request::Load(_) | Request::Abort { .. } => {
+        // `receive` keeps two for itself, and the others are answered above.
+        Request::Load(_) | Request::Complete(_) | Request::Abort { .. } | Request::Read { .. } => {
             Err(Error::Internal { what: "a request out of place".into() })
         }
     }
 }
 
-async fn complete(
-    id: u32,
-    request: CompletionRequest,
-    engine: &mut Engine,
-    signal: &AbortSignal,
-) -> Result<Reply> {
+async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) -> Result<Reply> {
+    let (id, signal) = (ticket.id, ticket.signal());
     let prompt = match request.prompt {
-        Prompt::Messages(input) => engine.render_chat(&input)?.1,
-        Prompt::Text(text) => engine.tokenizer().encode(&text, true, true)?,
+        Prompt::Messages(input) => engine(seat)?.render_chat(&input)?.1,
+        Prompt::Text(text) => engine(seat)?.tokenizer().encode(&text, true, true)?,
         Prompt::Tokens(tokens) => tokens,
     };
     let logprobs = request.params.logprobs.is_some();
-    let mut generation = Generation::new(engine, prompt, request.params)?;
+    let mut generation = Generation::new(engine(seat)?, prompt, request.params)?;
+    let mut posted = 0;
     loop {
-        turn_unless_aborted(signal).await?;
+        turn_unless_aborted(&signal).await?;
+        if let Some(window) = request.window
+            && seat.wait_for_reader(ticket, posted, window).await?
+        {
+            generation.resume(engine(seat)?);
+        }
+        let engine = engine(seat)?;
         match generation.step(engine)? {
             Step::Prefill { done, total } => prefilled(id, done, total),
             Step::Token(token) => {
                 let delta = delta(token, engine.tokenizer(), logprobs);
                 post(id, Event::Delta(delta));
+                posted += 1;
             }
             Step::Done(finish) => {
                 return Ok(Reply::Completed {
@@ -84,6 +83,10 @@ async fn complete(
             }
         }
     }
+}
+
+fn engine(seat: &mut Seat) -> Result<&mut Engine> {
+    seat.engine.as_mut().ok_or_else(|| Error::BadRequest { what: "no model is loaded".into() })
 }
 
 async fn score(

@@ -8,6 +8,7 @@
 pub mod fields;
 pub mod protocol;
 pub mod request;
+mod sampling;
 
 #[cfg(target_arch = "wasm32")]
 mod answer;

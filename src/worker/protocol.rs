@@ -2,7 +2,8 @@
 //!
 //! The page sends `{ id, type, … }`; every answer carries the same id. A request ends in
 //! exactly one of `done`, `error` and `aborted`; before that come any number of `progress`
-//! and `delta`. `abort { target }` has no answer of its own.
+//! and `delta`. `abort { target }` and `read { target, count }` have no answers of their own.
+//! A completion with a `window` waits while so many of its deltas have not been read.
 
 use super::fields::{Fields, bad, must_be};
 use super::request::{CompletionRequest, conversation};
@@ -41,6 +42,13 @@ pub enum Request {
         prefill: usize,
         /// Tokens after it.
         decode: usize,
+    },
+    /// That deltas have been read of a completion that has a window.
+    Read {
+        /// Its id.
+        target: u32,
+        /// How many since the last time.
+        count: usize,
     },
     /// That a request ends.
     Abort {
@@ -92,7 +100,9 @@ impl Request {
             "load" => Request::Load(LoadRequest::from_fields(&mut fields)?),
             "complete" => {
                 let request = fields.required("request")?;
-                Request::Complete(Box::new(CompletionRequest::from_value(request, seed)?))
+                let mut request = CompletionRequest::from_value(request, seed)?;
+                request.window = fields.count("window")?.map(|window| window.max(1));
+                Request::Complete(Box::new(request))
             }
             "tokenize" => Request::Tokenize {
                 text: required_text(&mut fields, "text")?,
@@ -111,11 +121,11 @@ impl Request {
                 prefill: fields.count("prefill")?.unwrap_or(512),
                 decode: fields.count("decode")?.unwrap_or(64),
             },
-            "abort" => {
-                let target = fields.required("target")?;
-                let id = target.as_u64().and_then(|id| id.try_into().ok());
-                Request::Abort { target: id.ok_or_else(|| must_be("target", "an id", &target))? }
-            }
+            "read" => Request::Read {
+                target: target(&mut fields)?,
+                count: fields.count("count")?.unwrap_or(0),
+            },
+            "abort" => Request::Abort { target: target(&mut fields)? },
             other => return Err(bad(format!("there is no request \"{other}\""))),
         };
         fields.finish()?;
@@ -143,6 +153,12 @@ impl LoadRequest {
         options.finish()?;
         Ok(load)
     }
+}
+
+fn target(fields: &mut Fields) -> Result<u32> {
+    let target = fields.required("target")?;
+    let id = target.as_u64().and_then(|id| id.try_into().ok());
+    id.ok_or_else(|| must_be("target", "an id", &target))
 }
 
 fn required_text(fields: &mut Fields, name: &str) -> Result<String> {
@@ -322,7 +338,8 @@ mod tests {
     fn reads_every_request() {
         let messages = [
             json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false } }),
-            json!({ "id": 1, "type": "complete", "request": { "prompt": "a" } }),
+            json!({ "id": 1, "type": "complete", "request": { "prompt": "a" }, "window": 32 }),
+            json!({ "id": 1, "type": "read", "target": 3, "count": 8 }),
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
@@ -341,6 +358,8 @@ mod tests {
                 Request::Load(load) => assert_eq!(load, expected),
                 Request::Tokenize { special, .. } => assert!(special),
                 Request::Profile { prefill, decode } => assert_eq!((prefill, decode), (16, 64)),
+                Request::Complete(request) => assert_eq!(request.window, Some(32)),
+                Request::Read { target, count } => assert_eq!((target, count), (3, 8)),
                 Request::Abort { target } => assert_eq!(target, 3),
                 _ => {}
             }

@@ -7,6 +7,7 @@ import type {
   ChatCompletionChunk,
   ChatCompletionRequest,
   ChatCompletions,
+  ChatLogprobs,
   ChatMessage,
   Completion,
   CompletionChunk,
@@ -20,6 +21,7 @@ import type {
   LoadOptions,
   LoadProgress,
   Logprobs,
+  NoEcho,
   PhaseProfile,
   PrefillProgress,
   RequestOptions,
@@ -29,6 +31,8 @@ import type {
   Stream,
   TemplateOptions,
   Timings,
+  TokenLogprob,
+  TopLogprob,
   Usage,
   Variant,
 } from "pagelm";
@@ -80,12 +84,17 @@ export async function chat(lm: PageLM): Promise<void> {
     signal,
   };
   const template: TemplateOptions = { tools: [], variables: { enable_thinking: false }, add_generation_prompt: true };
-  const request: ChatCompletionRequest = { messages, ...generation, ...template };
+  const request: ChatCompletionRequest = { messages, ...generation, ...template, n: 2, logprobs: true, top_logprobs: 5 };
   const completions: ChatCompletions = lm.chat.completions;
 
   const whole: ChatCompletion = await completions.create({ ...request, stream: false });
   const reason: FinishReason | undefined = whole.choices[0]?.finish_reason;
   show(`${whole.choices[0]?.message.content} ${reason}`);
+
+  const logprobs: ChatLogprobs | null | undefined = whole.choices[0]?.logprobs;
+  const token: TokenLogprob | undefined = logprobs?.content[0];
+  const best: TopLogprob | undefined = token?.top_logprobs[0];
+  show(`${token?.token} ${token?.bytes?.length} ${best?.id} ${best?.logprob}`);
 
   const stream: Stream<ChatCompletionChunk> = await completions.create({ ...request, stream: true });
   for await (const chunk of stream) {
@@ -111,11 +120,14 @@ export async function complete(lm: PageLM): Promise<void> {
   const onProgress = ({ loaded, total }: PrefillProgress) => show(`prompt: ${loaded} of ${total}`);
   const requestOptions: RequestOptions = { signal, onProgress };
 
-  const whole: Completion = await completions.create({ ...request, stream: false }, requestOptions);
+  const echoed: Completion<null> = await completions.create({ ...request, stream: false }, requestOptions);
+  show(String(echoed.choices[0]?.logprobs?.token_logprobs[0] === null));
+  const noEcho: CompletionRequest & NoEcho = { prompt: "Once", echo: false };
+  const whole: Completion = await completions.create({ ...request, stream: false, echo: false });
   const logprobs: Logprobs | null | undefined = whole.choices[0]?.logprobs;
   show(`${whole.choices[0]?.text} ${logprobs?.token_logprobs[0] ?? 0} ${logprobs?.top_token_ids[0]?.[0]?.[1] ?? 0}`);
 
-  const stream: Stream<CompletionChunk> = await completions.create({ prompt: "Once", stream: true });
+  const stream: Stream<CompletionChunk> = await completions.create({ ...noEcho, stream: true });
   for await (const { choices, usage, timings } of stream) {
     show(choices[0]?.text ?? "");
     count(usage, timings);
