@@ -121,6 +121,12 @@ impl Level for Relaxed {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        unsafe { table4_unpack(levels, panel, n_blocks, out) }
+    }
 }
 
 /// Symmetric form, all bytes `offset` (modulo 256) above the activations.
@@ -157,12 +163,6 @@ fn quantise_halves<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, ou
             }
             put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
         }
-    }
-
-    #[inline(always)]
-    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
-        // SAFETY: by the caller.
-        unsafe { table4_unpack(levels, panel, n_blocks, out) }
     }
 }
 
