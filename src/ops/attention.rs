@@ -256,13 +256,16 @@ impl Softmax {
         if block.sum == 0.0 {
             return; // no key that the token may see
         }
-        let max = self.max.max(block.max);
-        let (before, now) = ((self.max - max).exp(), (block.max - max).exp());
-        if before != 1.0 {
+        if block.max <= self.max {
+            let now = (block.max - self.max).exp();
+            add_scaled(out, weighted, now);
+            self.sum += block.sum * now;
+        } else {
+            let before = (self.max - block.max).exp();
             scale(out, before);
+            add_scaled(out, weighted, 1.0);
+            *self = Softmax { max: block.max, sum: self.sum * before + block.sum };
         }
-        add_scaled(out, weighted, now);
-        *self = Softmax { max, sum: self.sum * before + block.sum * now };
     }
 }
 
