@@ -9,9 +9,7 @@ use super::rows::{add_bias, add_product, each_row, normed};
 use super::short_conv::convolve;
 use super::weights::{DeltaNetWeights, Mixer};
 use crate::Result;
-use crate::kernels::{
-    PANEL_ROWS, PANEL_TOKENS, delta_rule, inverse_rms, scale, scale_by, silu, silu_mul,
-};
+use crate::kernels::{PANEL_ROWS, delta_rule, inverse_rms, scale, scale_by, silu, silu_mul};
 use crate::ops::Linear;
 use crate::team::{Parts, Team, share};
 
@@ -61,21 +59,14 @@ impl Forward {
         let moves = Moves { shape, own, mixed, beta, alpha };
         moves.run(team, config.norm_eps, state, heads)?;
         let head_of = |token: usize, h: usize| &heads[(h * n_tokens + token) * shape.head_dim..];
-        input.produce(
-            team,
-            n_tokens,
-            width,
-            PANEL_TOKENS,
-            own.output.input_forms(),
-            |_, first, rows| {
-                rows.copy_from_slice(&gate[first * width..][..rows.len()]);
-                for (i, row) in rows.chunks_exact_mut(width).enumerate() {
-                    for (h, gate) in row.chunks_exact_mut(shape.head_dim).enumerate() {
-                        silu_mul(gate, &head_of(first + i, h)[..shape.head_dim]);
-                    }
+        input.produce(team, n_tokens, width, own.output.input_forms(), |_, first, rows| {
+            rows.copy_from_slice(&gate[first * width..][..rows.len()]);
+            for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+                for (h, gate) in row.chunks_exact_mut(shape.head_dim).enumerate() {
+                    silu_mul(gate, &head_of(first + i, h)[..shape.head_dim]);
                 }
-            },
-        )?;
+            }
+        })?;
         profile.lap(Op::Attention);
         add_product(&linear, config, input, &own.output, layer.mixer_post_norm.as_ref(), y, x)?;
         profile.lap(Op::AttentionOutput);

@@ -7,7 +7,7 @@ use super::profile::{Op, OpTimes, Profile};
 use super::rows::{add_bias, add_product, each_row, norm_in_place, normed};
 use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
 use crate::kernels::{
-    PANEL_ROWS, PANEL_TOKENS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
+    PANEL_ROWS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
 };
 use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::ops::{Attention, Forms, Linear, Product, Rope, Scratch, View, store_keys_values};
@@ -246,7 +246,7 @@ impl Forward {
         profile.lap(Op::GateUp);
         let n_ff = config.n_ff;
         let forms = own.down.input_forms();
-        input.produce(team, n_tokens, n_ff, PANEL_TOKENS, forms, |_, t, rows| {
+        input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
             match own.gate {
                 Some(_) => {

@@ -6,7 +6,7 @@ use super::profile::Op;
 use super::rows::{add_bias, add_product, each_row, normed};
 use super::weights::Mixer;
 use crate::Result;
-use crate::kernels::{PANEL_TOKENS, add_products, multiply_by};
+use crate::kernels::{add_products, multiply_by};
 use crate::ops::Linear;
 
 impl Forward {
@@ -34,19 +34,12 @@ impl Forward {
             multiply_by(row, gate(token, 2));
         })?;
         let window = &*window;
-        input.produce(
-            team,
-            n_tokens,
-            d,
-            PANEL_TOKENS,
-            own.output.input_forms(),
-            |_, first, rows| {
-                for (i, row) in rows.chunks_exact_mut(d).enumerate() {
-                    convolve(&window[(first + i) * d..], &own.taps, row);
-                    multiply_by(row, gate(first + i, 1));
-                }
-            },
-        )?;
+        input.produce(team, n_tokens, d, own.output.input_forms(), |_, first, rows| {
+            for (i, row) in rows.chunks_exact_mut(d).enumerate() {
+                convolve(&window[(first + i) * d..], &own.taps, row);
+                multiply_by(row, gate(first + i, 1));
+            }
+        })?;
         history.copy_from_slice(&window[n_tokens * d..][..history.len()]);
         profile.lap(Op::Attention);
         add_product(&linear, config, input, &own.output, layer.mixer_post_norm.as_ref(), y, x)?;
