@@ -61,7 +61,53 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// A part of a split model does not fit the others.
+    #[error(
+        "Part {part} of this split model does not fit: {what}. Put all parts of one model side by side under their own names, and load the first."
+    )]
+    SplitMismatch {
+        /// The part, from 1.
+        part: u32,
+        /// What is wrong, as a clause.
+        what: String,
+    },
+    /// A part of a split model is not there.
+    #[error(
+        "Part {part} of {count} of this split model is missing ({name}). Put all parts side by side under their own names."
+    )]
+    SplitPartMissing {
+        /// The part, from 1.
+        part: u32,
+        /// How many there are.
+        count: u32,
+        /// Its path or address.
+        name: String,
+    },
     // --- the model --------------------------------------------------------
+    /// A file without tensors.
+    #[error(
+        "This file holds a vocabulary and no weights, so it cannot run. Choose the file of the whole model."
+    )]
+    VocabularyOnly,
+    /// A LoRA adapter or a control vector.
+    #[error(
+        "This file is an adapter ({kind}): it changes another model and cannot run alone. Choose a whole model, or one with the adapter merged into it."
+    )]
+    Adapter {
+        /// `adapter.type`, or what it is.
+        kind: String,
+    },
+    /// The part of a multimodal model that reads pictures or sound.
+    #[error(
+        "This file is the projector (mmproj) of a multimodal model: it reads pictures or sound and has no language model. Choose the model's main file."
+    )]
+    Projector,
+    /// Another kind of file.
+    #[error("This file holds no model but \"{kind}\". Choose the file of the model itself.")]
+    NotAModel {
+        /// `general.type`.
+        kind: String,
+    },
     /// An encoder that reads both directions (BERT and kin).
     #[error(
         "\"{architecture}\" is a masked (encoder) model: it reads text in both directions and cannot generate. Choose a causal model, such as SmolLM2, Llama or Qwen."
@@ -199,6 +245,16 @@ pub enum Error {
         "This session was saved with another model. Load that model, or delete the session and begin anew."
     )]
     SessionMismatch,
+    /// What the model needs is more than there is, known before its weights are read.
+    #[error(
+        "The model needs {needed} bytes of memory, and here {available} can be had. Choose a smaller model, a smaller quantisation of it, or a smaller `context`."
+    )]
+    TooLarge {
+        /// Bytes of weights, KV cache and scratch.
+        needed: u64,
+        /// Bytes that can be had.
+        available: u64,
+    },
     /// Memory could not be had.
     #[error(
         "This device has not enough memory for the model: {needed} bytes are needed. Close other tabs, choose a smaller model or a smaller `context`."
@@ -230,6 +286,12 @@ impl Error {
             Error::Truncated { .. } => "gguf_truncated",
             Error::BadHeader { .. } => "gguf_bad_header",
             Error::BadMetadata { .. } => "gguf_bad_metadata",
+            Error::SplitMismatch { .. } => "split_mismatch",
+            Error::SplitPartMissing { .. } => "split_part_missing",
+            Error::VocabularyOnly => "vocabulary_only",
+            Error::Adapter { .. } => "adapter",
+            Error::Projector => "projector",
+            Error::NotAModel { .. } => "not_a_model",
             Error::MaskedModel { .. } => "masked_model",
             Error::UnsupportedArchitecture { .. } => "unsupported_architecture",
             Error::UnsupportedType { .. } => "unsupported_type",
@@ -246,6 +308,7 @@ impl Error {
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
             Error::SessionMismatch => "session_mismatch",
+            Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
             Error::Internal { .. } => "internal",
@@ -263,6 +326,11 @@ impl Error {
             }
             Error::StorageUnavailable { what } => json!({ "what": what }),
             Error::BadMetadata { key } => json!({ "key": key }),
+            Error::SplitMismatch { part, what } => json!({ "part": part, "what": what }),
+            Error::SplitPartMissing { part, count, name } => {
+                json!({ "part": part, "count": count, "name": name })
+            }
+            Error::Adapter { kind } | Error::NotAModel { kind } => json!({ "kind": kind }),
             Error::MaskedModel { architecture } => json!({ "architecture": architecture }),
             Error::UnsupportedArchitecture { architecture, supported } => {
                 json!({ "architecture": architecture, "supported": supported })
@@ -283,14 +351,17 @@ impl Error {
             Error::Network { url, received, what } => {
                 json!({ "url": url, "received": received, "what": what })
             }
-            Error::StorageFull { needed, available } => {
+            Error::StorageFull { needed, available } | Error::TooLarge { needed, available } => {
                 json!({ "needed": needed, "available": available })
             }
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
-            Error::HtmlPage | Error::SessionMismatch | Error::Aborted | Error::ThreadLost => {
-                json!({})
-            }
+            Error::HtmlPage
+            | Error::SessionMismatch
+            | Error::VocabularyOnly
+            | Error::Projector
+            | Error::Aborted
+            | Error::ThreadLost => json!({}),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::f32x4::F32x4;
 use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::simd128::{
     Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
-    splat4, store, to_f32,
+    splat4, store, table4_unpack, to_f32,
 };
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
@@ -177,6 +177,12 @@ impl Level for Relaxed {
             }
         }
         finish(sum)
+    }
+
+    #[inline(always)]
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        unsafe { table4_unpack(levels, panel, n_blocks, out) }
     }
 }
 

@@ -8,7 +8,9 @@
 //! next.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q8_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block};
+use super::level::{
+    Level, Q8_BLOCK, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block,
+};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
@@ -245,6 +247,12 @@ impl Level for Simd128 {
         }
         finish(sum)
     }
+
+    #[inline(always)]
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        unsafe { table4_unpack(levels, panel, n_blocks, out) }
+    }
 }
 
 /// What an affine product of 8 rows with one token needs beside integers: Σ w·x = d·dx·Σq·qx
@@ -429,4 +437,34 @@ pub(crate) unsafe fn store(p: *mut u8, at: usize, v: v128) {
 pub(crate) unsafe fn splat4(p: *const u8, at: usize) -> v128 {
     // SAFETY: by the caller.
     unsafe { v128_load32_splat(p.add(at).cast()) }
+}
+
+/// Nibbles to the levels that they stand for, in the order of Q8; scales and sums stay.
+///
+/// # Safety
+/// As [`Level::table4_unpack`].
+#[inline(always)]
+pub(crate) unsafe fn table4_unpack(
+    levels: &[i8; 16],
+    panel: *const u8,
+    n_blocks: usize,
+    out: *mut u8,
+) {
+    let mask = i8x16_splat(15);
+    // SAFETY: 16 bytes; panel and out are as the caller says.
+    unsafe {
+        let levels = load(levels.as_ptr().cast(), 0);
+        for b in 0..n_blocks {
+            let (w, out) = (panel.add(b * TABLE4_BLOCK), out.add(b * Q8_BLOCK));
+            for i in 0..8 {
+                // Group i/2, half i%2: the low columns, then the high ones.
+                let (v, out) = (load(w, 16 * i), out.add(64 * (i / 2) + 16 * (i % 2)));
+                store(out, 0, i8x16_swizzle(levels, v128_and(v, mask)));
+                store(out, 32, i8x16_swizzle(levels, u8x16_shr(v, 4)));
+            }
+            for i in 0..2 {
+                store(out, Q8_D + 16 * i, load(w, Q4_D + 16 * i));
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@ impl Forms {
                 Layout::Q4 | Layout::Q4Halves | Layout::Q7 | Layout::Q7Halves => {
                     forms.affine = true;
                 }
-                Layout::Q8 => forms.symmetric = true,
+                Layout::Q8 | Layout::Table4(_) => forms.symmetric = true,
                 Layout::F16 | Layout::F32 => {}
             }
         }

@@ -123,7 +123,7 @@ impl Engine {
                 weights: self.forward.weights().n_bytes() as u64,
                 kv_cache: KvCache::bytes_for(
                     self.kv_type,
-                    config.n_layers,
+                    config.n_attention_layers(),
                     n_kv_heads,
                     head_dim,
                     capacity,

@@ -6,6 +6,7 @@ mod engine;
 mod fingerprint;
 mod generation;
 mod loader;
+mod memory;
 mod pace;
 mod profile;
 mod ranking;
@@ -20,7 +21,8 @@ pub use engine::{Engine, Info, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,
 };
-pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, Preflight, preflight};
+pub use loader::{DEFAULT_CONTEXT, LoadOptions, Loader, preflight};
+pub use memory::Preflight;
 pub use profile::{PhaseProfile, ProfileReport};
 pub use ranking::Ranking;
 pub use scoring::{Scores, Scoring};

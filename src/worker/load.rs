@@ -4,6 +4,7 @@ use super::entry;
 use super::port::post;
 use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
 use super::turn::turn;
+use crate::gguf::{Header, Parsed, Split};
 use crate::session::{Engine, LoadOptions, Loader};
 use crate::store::{Origin, Source};
 use crate::{Error, Result};
@@ -27,62 +28,131 @@ pub(super) async fn load(
         context: request.context,
         kv_cache: request.kv_cache,
         threads: entry::threads(),
+        device_memory: entry::device_memory(),
         clock: local_seconds,
     };
-    let mut source = Source::open(&request.url, request.cache, signal).await?;
-    let phase = match source.origin() {
-        Origin::Network => Phase::Download,
-        Origin::Cache => Phase::Cache,
-    };
-    let reporter = Reporter::new(id, Progress { phase, loaded: 0, total: source.total() });
-    let engine = match read_and_start(&mut source, options, &reporter).await {
+    let source = Source::open(&request.url, request.cache, signal).await?;
+    let start = Progress { phase: phase(&source), loaded: 0, total: source.total() };
+    let reporter = Reporter::new(id, start);
+    let mut files = Files { request: &request, signal, source, done: 0, stored: false };
+    let engine = match files.read_and_start(options, &reporter).await {
         Ok(engine) => engine,
         Err(error) => {
-            source.discard(&error).await;
+            files.source.discard(&error).await;
             return Err(error);
         }
     };
-    let bytes = source.loaded();
-    let stored = source.keep().await?;
+    let bytes = files.done + files.source.loaded();
+    let stored = files.source.keep().await? || files.stored;
     reporter.report(Progress { phase: Phase::Pack, loaded: bytes, total: Some(bytes) });
     let info = info(&engine)?;
     Ok((engine, Reply::Loaded { info, stored }))
 }
 
-/// The engine, its threads at work.
-async fn read_and_start(
-    source: &mut Source,
-    options: LoadOptions,
-    reporter: &Reporter,
-) -> Result<Engine> {
-    let engine = read(source, options, reporter).await?;
-    entry::start_helpers().await?;
-    Ok(engine)
+/// The file that is being read: the only one, or a part of a split model.
+struct Files<'a> {
+    request: &'a LoadRequest,
+    signal: &'a AbortSignal,
+    source: Source,
+    /// Bytes of the parts before it, and whether one of them was newly stored.
+    done: u64,
+    stored: bool,
 }
 
-/// Passes all bytes to a loader.
-async fn read(source: &mut Source, options: LoadOptions, reporter: &Reporter) -> Result<Engine> {
-    let phase = reporter.last.get().phase;
-    let mut loader = Loader::new(options);
-    let mut piece = vec![0; PIECE];
-    while let Some(chunk) = source.next().await? {
-        let before = source.loaded() - u64::from(chunk.length());
-        for start in (0..chunk.length()).step_by(PIECE) {
-            let end = chunk.length().min(start + PIECE as u32);
-            copy_and_push(&mut loader, &chunk.subarray(start, end), &mut piece)?;
-            let loaded = before + u64::from(end);
-            reporter.report(Progress { phase, loaded, total: source.total() });
-            turn().await;
+impl Files<'_> {
+    /// The engine, its threads at work.
+    async fn read_and_start(
+        &mut self,
+        options: LoadOptions,
+        reporter: &Reporter,
+    ) -> Result<Engine> {
+        let engine = self.read(options, reporter).await?;
+        entry::start_helpers().await?;
+        Ok(engine)
+    }
+
+    /// Passes all bytes to a loader, part after part.
+    async fn read(&mut self, options: LoadOptions, reporter: &Reporter) -> Result<Engine> {
+        let mut loader = Loader::new(options);
+        let mut piece = vec![0; PIECE];
+        loop {
+            while let Some(chunk) = self.source.next().await? {
+                let before = self.source.loaded() - u64::from(chunk.length());
+                for start in (0..chunk.length()).step_by(PIECE) {
+                    let end = chunk.length().min(start + PIECE as u32);
+                    copy_and_push(&mut loader, &chunk.subarray(start, end), &mut piece)?;
+                    while let Some(part) = loader.missing_part() {
+                        loader.add_part(self.header(part).await?)?;
+                    }
+                    let loaded = self.done + before + u64::from(end);
+                    let total = self.total(&loader);
+                    reporter.report(Progress { phase: phase(&self.source), loaded, total });
+                    turn().await;
+                }
+            }
+            let next = loader.next_part().map_err(|error| match self.source.check_whole() {
+                Err(cut) => cut,
+                Ok(()) => error,
+            })?;
+            let Some(part) = next else { break };
+            let next = self.open(part).await?;
+            self.done += self.source.loaded();
+            self.stored |= std::mem::replace(&mut self.source, next).keep().await?;
+        }
+        let bytes = self.done + self.source.loaded();
+        // The length is now known, whatever the server said.
+        let phase = phase(&self.source);
+        reporter.report(Progress { phase, loaded: bytes, total: Some(bytes) });
+        reporter.report(Progress { phase: Phase::Pack, loaded: 0, total: Some(bytes) });
+        loader.finish()
+    }
+
+    /// Bytes of all files, as far as they are known.
+    fn total(&self, loader: &Loader) -> Option<u64> {
+        match loader.is_split() {
+            true => loader.file_len(),
+            false => self.source.total(),
         }
     }
-    let bytes = source.loaded();
-    // The file's length is now known, whatever the server said.
-    reporter.report(Progress { phase, loaded: bytes, total: Some(bytes) });
-    reporter.report(Progress { phase: Phase::Pack, loaded: 0, total: Some(bytes) });
-    loader.finish().map_err(|error| match (&error, source.check_whole()) {
-        (Error::Truncated { .. }, Err(cut)) => cut,
-        _ => error,
-    })
+
+    /// Another part of the model, beside the first.
+    async fn open(&self, part: Split) -> Result<Source> {
+        let name = part.path(&self.request.url)?;
+        match Source::open(&name, self.request.cache, self.signal).await {
+            Err(Error::HttpStatus { status: 404 | 410, .. }) => {
+                Err(Error::SplitPartMissing { part: part.no + 1, count: part.count, name })
+            }
+            opened => opened,
+        }
+    }
+
+    /// The header of another part. Of what is not stored, only that much is fetched now.
+    async fn header(&self, part: Split) -> Result<Header> {
+        let mut source = self.open(part).await?;
+        let mut bytes = Vec::new();
+        let header = loop {
+            match Header::parse(&bytes) {
+                Ok(Parsed::Complete(header)) => break Ok(header),
+                Ok(Parsed::NeedMore { at_least }) => match source.next().await {
+                    Ok(Some(chunk)) => bytes.extend(chunk.to_vec()),
+                    Ok(None) => {
+                        break Err(Error::Truncated { need: at_least, have: source.loaded() });
+                    }
+                    Err(error) => break Err(error),
+                },
+                Err(error) => break Err(error),
+            }
+        };
+        source.discard(&Error::Aborted).await;
+        header
+    }
+}
+
+fn phase(source: &Source) -> Phase {
+    match source.origin() {
+        Origin::Network => Phase::Download,
+        Origin::Cache => Phase::Cache,
+    }
 }
 
 /// The one copy into wasm memory.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
-import { TYPE, tinyAs, tinyLlama, tinyWithUnsupportedType, writeGguf } from "./gguf.mjs";
+import { TYPE, string, tinyAs, tinyLlama, tinyWithUnsupportedType, u32, writeGguf, writeHeader } from "./gguf.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
@@ -56,6 +56,32 @@ const CASES = [
     code: "unsupported_type",
     data: ({ tensor, dtype }) => tensor === "blk.0.ffn_up.weight" && dtype.includes(String(TYPE.WITHDRAWN)),
   },
+  // Of these only the header is ever sent: they are refused before their weights are fetched.
+  { title: "a LoRA adapter", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("adapter"))), code: "adapter" },
+  { title: "a projector", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("mmproj"))), code: "projector" },
+  { title: "a vocabulary", answer: headerOf((model) => (model.tensors = [])), code: "vocabulary_only" },
+  {
+    title: "a missing tensor",
+    answer: headerOf(({ tensors }) => tensors.splice(4, 1)),
+    code: "missing_tensor",
+    data: ({ tensor }) => tensor === "blk.0.attn_v.weight",
+  },
+  {
+    title: "a wrong shape",
+    answer: headerOf(({ tensors }) => tensors[8].dims.reverse()),
+    code: "wrong_shape",
+    data: ({ tensor, found, expected }) => tensor === "blk.0.ffn_up.weight" && found[0] === 96 && expected[0] === 64,
+  },
+  {
+    title: "a model that no browser has memory for",
+    answer: headerOf((model) => {
+      model.metadata["llama.feed_forward_length"] = u32(1 << 19);
+      model.metadata["llama.embedding_length"] = u32(4096);
+      for (const tensor of model.tensors) tensor.dims = tensor.dims.map((dim) => ({ 64: 4096, 96: 1 << 19 })[dim] ?? dim);
+    }),
+    code: "too_large",
+    data: ({ needed, available }) => needed > 8 * 2 ** 30 && available > 0 && available < needed,
+  },
   {
     title: "a 404",
     answer: routes.status(404),
@@ -75,6 +101,15 @@ const CASES = [
     code: "network",
   },
 ];
+
+/** Answers with the header of a spoilt model and then waits for ever. */
+function headerOf(spoil) {
+  const model = tinyLlama();
+  spoil(model);
+  const tensors = model.tensors.map((tensor) => ({ ...tensor, size: tensor.dims.reduce((n, dim) => n * dim, 4) }));
+  const head = writeHeader({ ...model, tensors });
+  return routes.headOnly(head, tensors.reduce((length, { size }) => length + size, head.length));
+}
 
 for (const { title, answer, code, data } of CASES) {
   test(title, async (t) => {

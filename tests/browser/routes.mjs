@@ -58,6 +58,26 @@ export function cutBytes(body, limit) {
   };
 }
 
+/** Sends `head` of what is promised to be `length` bytes, and nothing more. */
+export function headOnly(head, length) {
+  return (_request, response) => {
+    response.writeHead(200, { ...BINARY, "Content-Length": length });
+    response.write(head);
+  };
+}
+
+/** Sends pieces as a generator makes them, `length` bytes in all. */
+export function generated(length, pieces) {
+  return async (_request, response) => {
+    response.writeHead(200, { ...BINARY, "Content-Length": length });
+    for (const piece of pieces()) {
+      if (!response.write(piece)) await drained(response);
+      if (response.destroyed) return;
+    }
+    response.end();
+  };
+}
+
 /** Sends the body without a Content-Length (chunked). */
 export function chunked(body) {
   return (_request, response) => {

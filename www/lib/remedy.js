@@ -31,6 +31,12 @@ const OTHER_MODEL = new Set([
   "gguf_bad_header",
   "gguf_bad_metadata",
   "html_instead_of_model",
+  "split_mismatch",
+  "split_part_missing",
+  "vocabulary_only",
+  "adapter",
+  "projector",
+  "not_a_model",
   "masked_model",
   "unsupported_architecture",
   "unsupported_type",
@@ -38,6 +44,7 @@ const OTHER_MODEL = new Set([
   "missing_tensor",
   "wrong_shape",
   "template_failed",
+  "too_large",
   "out_of_memory",
 ]);
 

@@ -1,0 +1,80 @@
+//! What a model will take, and whether it can be had, before its weights are read.
+
+use crate::model::{Config, LOGITS_ROWS, MAX_CHUNK};
+use crate::{Error, Result};
+use serde::Serialize;
+
+/// Bytes that a model will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Preflight {
+    /// Packed weights.
+    pub weights: u64,
+    /// Keys and values of the whole context.
+    pub kv_cache: u64,
+    /// Activations and tables, about.
+    pub scratch: u64,
+    /// Positions of the context.
+    pub context: usize,
+}
+
+impl Preflight {
+    pub(super) fn new(config: &Config, (weights, kv_cache): (u64, u64), context: usize) -> Self {
+        let width = config.n_embd + config.q_width() + 2 * config.kv_width() + 2 * config.n_ff;
+        // Beside them lies the input of a product: as f32, and quantised in two forms.
+        let input = 2 * config.n_embd.max(config.n_ff).max(config.q_width());
+        let floats = MAX_CHUNK.min(context) as u64 * (width + input) as u64
+            + (LOGITS_ROWS * config.n_vocab) as u64
+            + (context * config.head_dim) as u64;
+        Preflight { weights, kv_cache, scratch: 4 * floats, context }
+    }
+
+    /// All bytes.
+    pub fn needed(&self) -> u64 {
+        self.weights.saturating_add(self.kv_cache).saturating_add(self.scratch)
+    }
+
+    /// Makes sure that the memory can be had: takes it, and gives it back for the weights to
+    /// come. Memory that is not written to costs nothing but addresses.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], with what could be had.
+    pub(super) fn reserve(&self, device: Option<u64>) -> Result<()> {
+        let needed = self.needed();
+        let too_large = |available| Err(Error::TooLarge { needed, available });
+        if let Some(available) = device.filter(|&device| device < needed) {
+            return too_large(available);
+        }
+        if needed > usize::MAX as u64 {
+            return too_large(usize::MAX as u64); // more than addresses reach
+        }
+        const PIECE: u64 = 256 << 20;
+        let (mut pieces, mut held) = (Vec::new(), 0);
+        while held < needed {
+            let n = PIECE.min(needed - held);
+            let mut piece: Vec<u8> = Vec::new();
+            if piece.try_reserve_exact(n as usize).is_err() {
+                return too_large(held);
+            }
+            pieces.push(piece);
+            held += n;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_device_has_is_refused() {
+        let need = Preflight { weights: 3 << 30, kv_cache: 1 << 30, scratch: 5, context: 9 };
+        let refused = need.reserve(Some(4 << 30));
+        let needed = (4 << 30) + 5;
+        assert_eq!(refused, Err(Error::TooLarge { needed, available: 4 << 30 }));
+        let small = Preflight { weights: 1 << 20, kv_cache: 0, scratch: 0, context: 9 };
+        assert_eq!(small.reserve(Some(1 << 20)), Ok(()));
+        let huge = Preflight { weights: u64::MAX, kv_cache: 1, scratch: 1, context: 9 };
+        assert!(matches!(huge.reserve(None), Err(Error::TooLarge { needed: u64::MAX, .. })));
+    }
+}
