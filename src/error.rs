@@ -357,6 +357,7 @@ impl Error {
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
             Error::HtmlPage
+            | Error::SessionMismatch
             | Error::VocabularyOnly
             | Error::SessionMismatch
             | Error::Projector
