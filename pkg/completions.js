@@ -91,7 +91,7 @@ function streamed(connection, messages, signal, report, shape) {
           report(answer);
           if (answer.type !== ANSWER.DELTA) return;
           // A token may bring no text yet: then there is nothing to say, unless to count it.
-          if (answer.text === "" && answer.name === undefined) receipts.read();
+          if (answer.text === "" && !answer.reasoning && answer.name === undefined) receipts.read();
           else stream.push(choice.chunk(answer), receipts.read);
         };
         const { signal } = stream.controller;
@@ -152,16 +152,17 @@ class ChatShape extends Shape {
 
   whole(deltas, done, total) {
     const content = deltas.map(({ text }) => text).join("") + done.text;
-    const message = { role: "assistant", content, refusal: null };
+    const reasoning = deltas.map(({ reasoning }) => reasoning ?? "").join("") + (done.reasoning ?? "");
+    const message = { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning_content: reasoning }), refusal: null };
     return this.message("chat.completion", { message, logprobs: chatLogprobs(deltas), finish_reason: done.finish_reason }, total);
   }
 
   chunk(delta) {
-    return this.#part({ content: delta.text }, chatLogprobs([delta]), null);
+    return this.#part(parts(delta), chatLogprobs([delta]), null);
   }
 
   last(done, total) {
-    return this.#part(done.text === "" ? {} : { content: done.text }, null, done.finish_reason, total);
+    return this.#part(parts(done), null, done.finish_reason, total);
   }
 
   #part(content, logprobs, finish_reason, total) {
@@ -169,6 +170,11 @@ class ChatShape extends Shape {
     this.#started = true;
     return this.message("chat.completion.chunk", { delta, logprobs, finish_reason }, total);
   }
+}
+
+/** What there is of answer and reasoning. */
+function parts({ text, reasoning }) {
+  return { ...(text === "" ? {} : { content: text }), ...(reasoning ? { reasoning_content: reasoning } : {}) };
 }
 
 class TextShape extends Shape {

@@ -260,6 +260,11 @@ pub enum Error {
         /// Index of the first bad record.
         record: u32,
     },
+    /// A saved session belongs to another model.
+    #[error(
+        "This session was saved with another model. Load that model, or delete the session and begin anew."
+    )]
+    SessionMismatch,
     /// What the model needs is more than there is, known before its weights are read.
     #[error(
         "The model needs {needed} bytes of memory, and here {available} can be had. Choose a smaller model, a smaller quantisation of it, or a smaller `context`."
@@ -324,6 +329,7 @@ impl Error {
             Error::StorageUnavailable { .. } => "storage_unavailable",
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
+            Error::SessionMismatch => "session_mismatch",
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
@@ -405,6 +411,7 @@ impl Error {
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
             Error::HtmlPage
+            | Error::SessionMismatch
             | Error::VocabularyOnly
             | Error::Projector
             | Error::Aborted

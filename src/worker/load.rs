@@ -6,7 +6,7 @@ use super::port::post;
 use super::protocol::{Event, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
-use crate::session::{Engine, LoadOptions, Loader};
+use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};
 use crate::store::{self, Piece, Report, Source};
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -35,13 +35,7 @@ pub(super) async fn load(
     let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
     let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
     let settings = source.settings();
-    let options = LoadOptions {
-        context: context.or(settings.context),
-        kv_cache,
-        threads: entry::threads(),
-        device_memory: entry::device_memory(),
-        clock: local_seconds,
-    };
+    let options = options(context.or(settings.context), kv_cache);
     let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
     let template = settings.chat_template.as_deref();
     let engine = match files.read_and_start(options, template).await {
@@ -57,6 +51,32 @@ pub(super) async fn load(
     reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine)?;
     Ok((engine, Reply::Loaded { info, stored, settings }))
+}
+
+/// What a model's header tells: nothing else is fetched, and nothing stored.
+pub(super) async fn preflight(
+    id: u32,
+    request: LoadRequest,
+    signal: &AbortSignal,
+) -> Result<Reply> {
+    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
+    let report = Box::new(|_: Report| {});
+    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let options = options(context.or(source.settings().context), kv_cache);
+    let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
+    let outlook = files.outlook(options).await;
+    files.source.discard(&Error::Aborted).await;
+    Ok(Reply::Outlook(outlook?))
+}
+
+fn options(context: Option<usize>, kv_cache: KvType) -> LoadOptions {
+    LoadOptions {
+        context,
+        kv_cache,
+        threads: entry::threads(),
+        device_memory: entry::device_memory(),
+        clock: local_seconds,
+    }
 }
 
 /// A model's files while they are read.
@@ -106,6 +126,26 @@ impl Files<'_> {
         }
         self.reporter.report(Progress::new(Phase::Pack, 0, self.source.total()));
         loader.finish()
+    }
+
+    /// Reads until the headers are there.
+    async fn outlook(&mut self, options: LoadOptions) -> Result<Outlook> {
+        let mut loader = Loader::new(options);
+        let mut ahead = self.push_header(&mut loader).await?;
+        let mut piece = vec![0; PIECE];
+        while loader.outlook().is_none() {
+            match self.source.next().await? {
+                Some(Piece::Record { .. }) => {
+                    self.pack(&mut loader, &mut piece, std::mem::take(&mut ahead)).await?;
+                }
+                Some(Piece::Restart) => {
+                    loader = Loader::new(options);
+                    ahead = self.push_header(&mut loader).await?;
+                }
+                None => return Err(Error::Truncated { need: self.done + 1, have: self.done }),
+            }
+        }
+        loader.outlook().ok_or_else(|| Error::Internal { what: "a header went away".into() })
     }
 
     /// Passes the beginning of a download on as it comes, so that what cannot run is refused

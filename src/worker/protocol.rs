@@ -7,9 +7,9 @@
 
 use super::fields::{Fields, bad, must_be};
 use super::load_request::LoadRequest;
-use super::request::{CompletionRequest, conversation};
+use super::request::{CompletionRequest, RankRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, ProfileReport, Timings, Usage};
+use crate::session::{FinishReason, Outlook, ProfileReport, Snapshot, Timings, Usage};
 use crate::store;
 use crate::store::recipe::Settings;
 use crate::{Error, Result};
@@ -21,6 +21,8 @@ use serde_json::Value;
 pub enum Request {
     /// To load the model; once in a worker's life.
     Load(LoadRequest),
+    /// To tell what a model would take.
+    Preflight(LoadRequest),
     /// To complete a prompt or a conversation.
     Complete(Box<CompletionRequest>),
     /// The tokens of a text; with `special`, special tokens are added and recognised.
@@ -37,8 +39,16 @@ pub enum Request {
     },
     /// How many tokens a conversation is.
     Count(RenderInput),
+    /// A conversation as the model's template writes it.
+    Render(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
+    /// How probable each of several continuations is.
+    Rank(Box<RankRequest>),
+    /// What is in the cache, to be kept.
+    Save,
+    /// What was kept, to be put back into the cache; the layers' bytes come beside it.
+    Restore(Snapshot),
     /// Where the time of a prefill and of a decode goes.
     Profile {
         /// Tokens of the prompt.
@@ -88,6 +98,7 @@ impl Request {
         let kind = fields.text("type")?.unwrap_or_default();
         let request = match &kind[..] {
             "load" => Request::Load(LoadRequest::from_fields(&mut fields)?),
+            "preflight" => Request::Preflight(LoadRequest::from_fields(&mut fields)?),
             "complete" => {
                 let request = fields.required("request")?;
                 let mut request = CompletionRequest::from_value(request, seed)?;
@@ -103,9 +114,18 @@ impl Request {
                 Request::Detokenize { tokens: tokens.ok_or_else(|| missing("tokens"))? }
             }
             "count" => Request::Count(conversation(&mut fields)?),
+            "render" => Request::Render(conversation(&mut fields)?),
             "score" => Request::Score(match fields.tokens("tokens")? {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
+            }),
+            "rank" => Request::Rank(Box::new(RankRequest::from_fields(&mut fields)?)),
+            "save" => Request::Save,
+            "restore" => Request::Restore(Snapshot {
+                model: required_text(&mut fields, "model")?,
+                build: required_text(&mut fields, "build")?,
+                tokens: fields.tokens("tokens")?.ok_or_else(|| missing("tokens"))?,
+                layers: fields.count("layers")?.ok_or_else(|| missing("layers"))?,
             }),
             "profile" => Request::Profile {
                 prefill: fields.count("prefill")?.unwrap_or(512),
@@ -263,6 +283,9 @@ pub struct Delta {
     pub token: u32,
     /// Text that is complete with it; may be empty.
     pub text: String,
+    /// The same of the reasoning before the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
     /// With log-probabilities only.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<TokenLogprobs>,
@@ -292,12 +315,17 @@ pub enum Reply {
         /// What its `pagelm.json` says beside.
         settings: Settings,
     },
+    /// Of `preflight`.
+    Outlook(Outlook),
     /// Of `complete`.
     Completed {
         /// Why it ended.
         finish_reason: FinishReason,
         /// Text that was held back until now.
         text: String,
+        /// The same of the reasoning before the answer.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        reasoning: String,
         /// Tokens.
         usage: Usage,
         /// Time.
@@ -318,6 +346,13 @@ pub enum Reply {
         /// Tokens.
         count: usize,
     },
+    /// Of `render`.
+    Rendered {
+        /// What the template wrote.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<u32>,
+    },
     /// Of `score`.
     Scores {
         /// The tokens, n of them.
@@ -328,6 +363,22 @@ pub enum Reply {
         nll: f64,
         /// e^nll.
         perplexity: f64,
+    },
+    /// Of `rank`.
+    Ranks {
+        /// Σ ln P(token | all before) of each continuation.
+        logprobs: Vec<f64>,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Of these, not computed again.
+        cached_tokens: usize,
+    },
+    /// Of `save`.
+    Saved(Snapshot),
+    /// Of `restore`.
+    Restored {
+        /// Whether the tokens had to be computed again.
+        refilled: bool,
     },
     /// Of `profile`.
     Profile(ProfileReport),
@@ -362,7 +413,11 @@ mod tests {
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
+            json!({ "id": 1, "type": "render", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
+            json!({ "id": 1, "type": "rank", "prompt": "a", "continuations": [" b", " c"] }),
+            json!({ "id": 1, "type": "save" }),
+            json!({ "id": 1, "type": "restore", "model": "m", "build": "b", "tokens": [1], "layers": 2 }),
             json!({ "id": 1, "type": "profile", "prefill": 16 }),
             json!({ "id": 1, "type": "abort", "target": 3 }),
         ];
@@ -406,6 +461,8 @@ mod tests {
             json!({ "id": 5, "type": "load", "url": "u", "options": { "record_mb": 128 } }),
             json!({ "id": 5, "type": "load", "url": "u", "options": { "sha256": "abc" } }),
             json!({ "id": 5, "type": "abort", "target": "x" }),
+            json!({ "id": 5, "type": "rank", "prompt": "a" }),
+            json!({ "id": 5, "type": "restore", "model": "m", "build": "b", "layers": 2 }),
         ] {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 5);
@@ -422,7 +479,7 @@ mod tests {
             text(Event::Progress(progress)),
             json!({ "id": 2, "type": "progress", "phase": "download", "loaded": 1, "total": null })
         );
-        let plain = Delta { token: 3, text: "x".into(), logprobs: None };
+        let plain = Delta { token: 3, text: "x".into(), reasoning: String::new(), logprobs: None };
         let expected = json!({ "id": 2, "type": "delta", "token": 3, "text": "x" });
         assert_eq!(text(Event::Delta(plain.clone())), expected);
         let logprobs = TokenLogprobs {

@@ -89,9 +89,10 @@ export function chunked(body) {
 
 /** Sends a file in pieces of `piece` bytes with a pause of `ms` before each. */
 export function trickleFile(file, { piece, ms }) {
-  return async (_request, response) => {
+  return async (request, response) => {
     const { size } = await stat(file);
     response.writeHead(200, { ...BINARY, "Content-Length": size });
+    if (request.method === "HEAD") return response.end();
     for await (const chunk of createReadStream(file, { highWaterMark: piece })) {
       await sleep(ms);
       if (response.destroyed) return;

@@ -128,6 +128,9 @@ pub(crate) struct Render {
     /// A JSON file: an array of messages, or an object with `messages`, `tools` and further variables
     #[arg(long)]
     pub(crate) messages: PathBuf,
+    /// Give the template today's date (UTC), which changes from day to day
+    #[arg(long)]
+    pub(crate) now: bool,
     /// Leave out the beginning of the assistant's answer
     #[arg(long)]
     pub(crate) no_generation_prompt: bool,
@@ -198,6 +201,9 @@ pub(crate) struct Generate {
     /// Seed of the sampling
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// When the context is full: `stop`, or `shift` to forget the oldest and go on
+    #[arg(long, default_value = "stop")]
+    pub(crate) context_policy: String,
     #[command(flatten)]
     pub(crate) run: Run,
     /// Print one JSON object
