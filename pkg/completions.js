@@ -1,22 +1,28 @@
 // Requests for text, answered in OpenAI's shapes.
 
+import { choices, total } from "./choices.js";
+import { chatLogprobs, textLogprobs } from "./logprobs.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal, plainRequest } from "./request.js";
+import { abortSignal, object, plainRequest } from "./request.js";
 import { Stream } from "./stream.js";
+import { WINDOW, readReceipts } from "./window.js";
 
 /** `lm.completions`: raw text, no template. */
 export class Completions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new TextShape(this.#model, request));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new TextShape(this.#model, request));
   }
 }
 
@@ -24,53 +30,78 @@ export class Completions {
 export class ChatCompletions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `chat.completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new ChatShape(this.#model));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new ChatShape(this.#model));
   }
 }
 
+/** A request with the model's own sampling, where it does not say. */
+function withDefaults(request, defaults) {
+  const given = Object.entries(object("request", request)).filter(([, value]) => value != null);
+  return { ...request, ...defaults, ...Object.fromEntries(given) };
+}
+
 async function answer(connection, request, options, shape) {
-  const message = { type: REQUEST.COMPLETE, request: plainRequest(request) };
+  const messages = choices(plainRequest(request)).map((one) => ({ type: REQUEST.COMPLETE, request: one }));
   const signal = abortSignal(options?.signal ?? request.signal);
   const onProgress = options?.onProgress ?? request.onProgress;
   const report = ({ type, phase, loaded, total }) => {
     // That it waits for its turn is between us and the worker.
     if (type === ANSWER.PROGRESS && phase === "prefill") onProgress?.({ phase, loaded, total });
   };
-  return request.stream ? streamed(connection, message, signal, report, shape) : whole(connection, message, signal, report, shape);
+  return (request.stream ? streamed : whole)(connection, messages, signal, report, shape);
 }
 
-async function whole(connection, message, signal, report, shape) {
-  const deltas = [];
-  const onAnswer = (answer) => {
-    report(answer);
-    if (answer.type === ANSWER.DELTA) deltas.push(answer);
-  };
-  const done = await connection.request(message, { signal, onAnswer });
-  return shape.whole(deltas, done);
+async function whole(connection, messages, signal, report, shape) {
+  const answers = [];
+  const all = [];
+  for (const [index, message] of messages.entries()) {
+    const deltas = [];
+    const onAnswer = (answer) => {
+      report(answer);
+      if (answer.type === ANSWER.DELTA) deltas.push(answer);
+    };
+    all.push(await connection.request(message, { signal, onAnswer }));
+    answers.push(shape.of(index).whole(deltas, all.at(-1), total(all)));
+  }
+  return { ...answers.at(-1), choices: answers.flatMap(({ choices }) => choices) };
 }
 
 /** Resolves once the request is accepted: a bad one is refused here, not in the stream. */
-function streamed(connection, message, signal, report, shape) {
+function streamed(connection, messages, signal, report, shape) {
   const stream = new Stream(signal);
   return new Promise((resolve, reject) => {
-    const onAnswer = (answer) => {
-      resolve(stream);
-      report(answer);
-      // A token may bring no text yet: then there is nothing to say, unless to count it.
-      if (answer.type === ANSWER.DELTA && (answer.text !== "" || answer.reasoning || answer.name !== undefined)) stream.push(shape.chunk(answer));
+    const run = async () => {
+      const all = [];
+      for (const [index, message] of messages.entries()) {
+        const choice = shape.of(index);
+        const receipts = readReceipts();
+        const onAnswer = (answer) => {
+          resolve(stream);
+          report(answer);
+          if (answer.type !== ANSWER.DELTA) return;
+          // A token may bring no text yet: then there is nothing to say, unless to count it.
+          if (answer.text === "" && !answer.reasoning && answer.name === undefined) receipts.read();
+          else stream.push(choice.chunk(answer), receipts.read);
+        };
+        const { signal } = stream.controller;
+        all.push(await connection.request({ ...message, window: WINDOW }, { signal, onAnswer, onStart: receipts.start }));
+        stream.push(choice.last(all.at(-1), all.length === messages.length ? total(all) : null));
+      }
     };
-    connection.request(message, { signal: stream.controller.signal, onAnswer }).then(
-      (done) => {
+    run().then(
+      () => {
         resolve(stream);
-        stream.push(shape.last(done));
         stream.end();
       },
       (error) => {
@@ -82,8 +113,10 @@ function streamed(connection, message, signal, report, shape) {
   });
 }
 
-/** What both shapes have in common. */
+/** What both shapes have in common. One is made for each choice. */
 class Shape {
+  #index = 0;
+
   constructor(prefix, model) {
     this.head = {
       id: `${prefix}-${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}`,
@@ -92,10 +125,17 @@ class Shape {
     };
   }
 
-  /** The message of an answer, in one of OpenAI's objects. */
-  message(object, choice, done) {
-    const message = { ...this.head, object, choices: [{ index: 0, ...choice }] };
-    return done ? Object.assign(message, { usage: usage(done.usage), timings: done.timings }) : message;
+  /** The same answer's shape for the choice `index`. */
+  of(index) {
+    const shape = this.fresh();
+    shape.head = this.head;
+    shape.#index = index;
+    return shape;
+  }
+
+  /** A choice in one of OpenAI's objects; with the numbers of the whole answer, if it is the last. */
+  message(object, choice, total) {
+    return { ...this.head, object, choices: [{ index: this.#index, ...choice }], ...total };
   }
 }
 
@@ -106,25 +146,29 @@ class ChatShape extends Shape {
     super("chatcmpl", model);
   }
 
-  whole(deltas, done) {
+  fresh() {
+    return new ChatShape();
+  }
+
+  whole(deltas, done, total) {
     const content = deltas.map(({ text }) => text).join("") + done.text;
     const reasoning = deltas.map(({ reasoning }) => reasoning ?? "").join("") + (done.reasoning ?? "");
-    const message = { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning_content: reasoning }) };
-    return this.message("chat.completion", { message, logprobs: null, finish_reason: done.finish_reason }, done);
+    const message = { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning_content: reasoning }), refusal: null };
+    return this.message("chat.completion", { message, logprobs: chatLogprobs(deltas), finish_reason: done.finish_reason }, total);
   }
 
   chunk(delta) {
-    return this.#part(parts(delta), null);
+    return this.#part(parts(delta), chatLogprobs([delta]), null);
   }
 
-  last(done) {
-    return this.#part(parts(done), done.finish_reason, done);
+  last(done, total) {
+    return this.#part(parts(done), null, done.finish_reason, total);
   }
 
-  #part(content, finish_reason, done) {
+  #part(content, logprobs, finish_reason, total) {
     const delta = this.#started ? content : { role: "assistant", ...content };
     this.#started = true;
-    return this.message("chat.completion.chunk", { delta, logprobs: null, finish_reason }, done);
+    return this.message("chat.completion.chunk", { delta, logprobs, finish_reason }, total);
   }
 }
 
@@ -136,57 +180,34 @@ function parts({ text, reasoning }) {
 class TextShape extends Shape {
   /** Where the next token's name begins in the text of all names. */
   #offset = 0;
-  #withLogprobs;
+  #request;
 
   constructor(model, request) {
     super("cmpl", model);
-    this.#withLogprobs = request?.logprobs != null;
+    this.#request = request;
   }
 
-  whole(deltas, done) {
+  fresh() {
+    return new TextShape(undefined, this.#request);
+  }
+
+  whole(deltas, done, total) {
     const text = deltas.map((delta) => delta.text).join("") + done.text;
-    return this.message("text_completion", { text, logprobs: this.#logprobs(deltas), finish_reason: done.finish_reason }, done);
+    return this.message("text_completion", { text, logprobs: this.#logprobs(deltas), finish_reason: done.finish_reason }, total);
   }
 
   chunk(delta) {
     return this.message("text_completion", { text: delta.text, logprobs: this.#logprobs([delta]), finish_reason: null });
   }
 
-  last(done) {
-    return this.message("text_completion", { text: done.text, logprobs: null, finish_reason: done.finish_reason }, done);
+  last(done, total) {
+    return this.message("text_completion", { text: done.text, logprobs: null, finish_reason: done.finish_reason }, total);
   }
 
-  /** The lists of the legacy completions, one entry for each token. */
   #logprobs(deltas) {
-    if (!this.#withLogprobs) return null;
-    const text_offset = deltas.map(({ name }) => {
-      const start = this.#offset;
-      this.#offset += name.length;
-      return start;
-    });
-    return {
-      tokens: deltas.map(({ name }) => name),
-      token_logprobs: deltas.map(({ logprob }) => logprob),
-      top_logprobs: deltas.map(({ logprob, top }) => (logprob === null ? null : byName(top))),
-      text_offset,
-      token_ids: deltas.map(({ token }) => token),
-      top_token_ids: deltas.map(({ logprob, top }) => (logprob === null ? null : top.map(([id, , value]) => [id, value]))),
-    };
+    if (this.#request?.logprobs == null) return null;
+    const logprobs = textLogprobs(deltas, this.#offset);
+    for (const { name } of deltas) this.#offset += name.length;
+    return logprobs;
   }
-}
-
-/** Two tokens may have one name: the first, which is the more probable, keeps it. */
-function byName(top) {
-  const names = new Map();
-  for (const [, name, logprob] of top) if (!names.has(name)) names.set(name, logprob);
-  return Object.fromEntries(names);
-}
-
-function usage({ prompt_tokens, completion_tokens, cached_tokens }) {
-  return {
-    prompt_tokens,
-    completion_tokens,
-    total_tokens: prompt_tokens + completion_tokens,
-    prompt_tokens_details: { cached_tokens },
-  };
 }

@@ -2,6 +2,10 @@
 
 import { PageLMError, aborted, engineNotLoaded, internal } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
+import { startWorker } from "./worker-start.js";
+
+/** Kept apart from the address below, which bundlers take for a file to copy. */
+const HERE = import.meta.url;
 
 /** One worker, and the requests that it has not ended yet. */
 export class Connection {
@@ -10,10 +14,15 @@ export class Connection {
   #lastId = 0;
   /** Makes the error of whatever is asked after the end. */
   #ended = null;
+  /** Ends the watch over the worker's life. */
+  #watch = new AbortController();
+  /** Whether it has ended by itself. */
+  crashed = false;
 
   constructor() {
     try {
-      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
+      const make = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
+      this.#worker = startWorker(make, new URL("./worker.js", HERE), "pagelm");
     } catch (error) {
       throw engineNotLoaded(error.message);
     }
@@ -29,15 +38,18 @@ export class Connection {
    * @param {object} [options]
    * @param {AbortSignal} [options.signal]  ends the request
    * @param {(answer: object) => void} [options.onAnswer]  takes progress and deltas
+   * @param {(tell: (message: object) => void) => void} [options.onStart] takes a function that
+   *   tells the worker more about the request
    * @returns {Promise<object>} the message that ended it well
    * @throws {PageLMError}
    */
-  request(request, { signal, onAnswer } = {}) {
+  request(request, { signal, onAnswer, onStart } = {}) {
     if (this.#ended) return Promise.reject(this.#ended());
     if (signal?.aborted) return Promise.reject(aborted(signal));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const abort = () => this.#worker.postMessage({ id, type: REQUEST.ABORT, target: id });
+      const tell = (message) => this.#worker.postMessage({ id, target: id, ...message });
+      const abort = () => tell({ type: REQUEST.ABORT });
       const release = () => {
         this.#pending.delete(id);
         signal?.removeEventListener("abort", abort);
@@ -50,6 +62,7 @@ export class Connection {
       });
       signal?.addEventListener("abort", abort);
       this.#worker.postMessage({ ...request, id });
+      onStart?.(tell);
     });
   }
 
@@ -62,6 +75,10 @@ export class Connection {
   #receive(answer) {
     if (answer.type === ANSWER.CRASHED) {
       this.#end(crashed, internal(answer.what));
+      return;
+    }
+    if (answer.type === ANSWER.ALIVE) {
+      this.#watchOver(answer.lock);
       return;
     }
     const pending = this.#pending.get(answer.id);
@@ -79,6 +96,12 @@ export class Connection {
     }
   }
 
+  /** The worker holds a lock as long as it lives, however it ends: a browser may end it without a word. */
+  #watchOver(lock) {
+    const { signal } = this.#watch;
+    navigator.locks.request(lock, { signal }, () => this.#crash("the browser has ended it")).catch(() => {});
+  }
+
   /** An exception was not caught there; or, without a message, its script did not load. */
   #failed({ message }) {
     if (message) this.#crash(message);
@@ -92,6 +115,8 @@ export class Connection {
   #end(later, now) {
     if (this.#ended) return;
     this.#ended = later;
+    this.crashed = later === crashed;
+    this.#watch.abort();
     this.#worker.terminate();
     for (const pending of [...this.#pending.values()]) pending.reject(now);
   }
@@ -99,5 +124,5 @@ export class Connection {
 
 function crashed(what) {
   const reason = what === undefined ? "" : ` (${what})`;
-  return new PageLMError("worker_crashed", `The model's worker has stopped${reason}. Load the model again.`, { what: what ?? "" });
+  return new PageLMError("worker_crashed", `The model's worker has stopped${reason}. The next request loads the model again.`, { what: what ?? "" });
 }

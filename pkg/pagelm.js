@@ -1,11 +1,15 @@
 // A language model in this page: the API of the package.
 
 import { ChatCompletions, Completions } from "./completions.js";
-import { Connection } from "./connection.js";
+import { Engine } from "./engine.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
-import { absoluteUrl, models, remove } from "./models.js";
+import { absoluteUrl, models, remove, storage } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
+import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
+import { Sessions } from "./sessions.js";
+import { Tasks } from "./tasks.js";
+import { SharedEngine, canShare } from "./shared.js";
 
 export { PageLMError };
 
@@ -19,15 +23,18 @@ const VARIANTS = ["simd", "relaxed", "threads"];
 
 /** A loaded model. */
 export class PageLM {
-  #connection;
+  #engine;
   #info;
+  #tasks;
 
   /** Use `PageLM.load`. */
-  constructor(connection, info, model) {
-    this.#connection = connection;
+  constructor(engine, { info, settings }, model) {
+    this.#engine = engine;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(connection, model);
-    this.chat = { completions: new ChatCompletions(connection, model) };
+    this.completions = new Completions(engine, model, settings.sampling);
+    this.chat = { completions: new ChatCompletions(engine, model, settings.sampling) };
+    this.sessions = new Sessions(engine, model);
+    this.#tasks = new Tasks(this, engine);
   }
 
   /**
@@ -39,29 +46,43 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, threads, context, kv_cache, variant, cache, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
-    const message = {
-      type: REQUEST.LOAD,
-      url: address,
-      options: plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache }),
-    };
+    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, sha256, retries, stall_ms, record_mb });
     const abort = abortSignal(signal);
-    if (abort?.aborted) throw aborted(abort);
-    const connection = new Connection();
     const reporter = new Reporter(onProgress);
     try {
-      const { info, stored } = await connection.request(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
-      if (stored) keepStored();
-      return new PageLM(connection, info, address.split("/").at(-1));
-    } catch (error) {
-      connection.close();
-      throw error;
+      return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {
       reporter.close();
     }
+  }
+
+  /**
+   * What a model is, what memory it will take, and whether it can run here: told by its
+   * header, before its weights are fetched. Rejects as `load` would at that point.
+   *
+   * @param {string | URL} url a .gguf file
+   * @param {object} [options] see PreflightOptions in pagelm.d.ts
+   * @returns {Promise<object>}
+   * @throws {PageLMError}
+   */
+  static async preflight(url, options = {}) {
+    const { signal, context, kv_cache, cache, ...unknown } = object("options", options);
+    const [surplus] = Object.keys(unknown);
+    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of preflight`);
+    const message = { type: REQUEST.PREFLIGHT, url: modelAddress(url), options: plain({ threads: 1, context, kv_cache, cache }) };
+    const abort = abortSignal(signal);
+    if (abort?.aborted) throw aborted(abort);
+    const { name, architecture, parameters, quantization, file_bytes, needed, memory } = await Engine.ask(message, { signal: abort });
+    return { name, architecture, parameters, quantization, file_bytes, needed, memory };
+  }
+
+  /** How much room this origin has; with `persist`, asks the browser to keep what is stored. */
+  static storage(options) {
+    return storage(options);
   }
 
   /** What is stored in this browser. */
@@ -81,21 +102,23 @@ export class PageLM {
 
   /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
   async tokenize(text, { special } = {}) {
-    return (await this.#connection.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
+    return (await this.#engine.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
   }
 
   /** The text of tokens. */
   async detokenize(ids) {
-    return (await this.#connection.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
+    return (await this.#engine.request({ type: REQUEST.DETOKENIZE, tokens: list("ids", ids) })).text;
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
-  async countTokens(messages, options = {}) {
-    const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
-    const [surplus] = Object.keys(unknown);
-    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
-    const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#connection.request({ type: REQUEST.COUNT, ...fields })).count;
+  async countTokens(messages, options) {
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...conversation("countTokens", messages, options) })).count;
+  }
+
+  /** A conversation as the model's template writes it: the prompt's text, and its tokens. */
+  async render(messages, options) {
+    const { text, tokens } = await this.#engine.request({ type: REQUEST.RENDER, ...conversation("render", messages, options) });
+    return { text, tokens };
   }
 
   /**
@@ -107,8 +130,23 @@ export class PageLM {
       if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
     };
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
-    const { tokens, logprobs, nll, perplexity } = await this.#connection.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
+    const { tokens, logprobs, nll, perplexity } = await this.#engine.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
+  }
+
+  /** Which of `labels` fits a text best, by how probable the model finds each as the answer. */
+  async classify(text, labels, options) {
+    return this.#tasks.classify(text, labels, options);
+  }
+
+  /** A text in another language. */
+  async translate(text, options) {
+    return this.#tasks.translate(text, options);
+  }
+
+  /** What is essential in a text, however long. */
+  async summarize(text, options) {
+    return this.#tasks.summarize(text, options);
   }
 
   /**
@@ -116,14 +154,38 @@ export class PageLM {
    * `prefill` tokens and for `decode` tokens behind it. The tokens mean nothing.
    */
   async profile({ prefill, decode } = {}) {
-    const report = await this.#connection.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
+    const report = await this.#engine.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
     return { prefill: report.prefill, decode: report.decode };
   }
 
   /** Ends the model's worker and frees its memory. What is pending fails as `unloaded`. */
   async unload() {
-    this.#connection.close();
+    this.#engine.close();
   }
+}
+
+/** The model, in this tab or in another one's. */
+async function loadOnce(address, options, shared, signal, reporter) {
+  if (signal?.aborted) throw aborted(signal);
+  const callbacks = { signal, onAnswer: (answer) => reporter.take(answer) };
+  const name = address.split("/").at(-1);
+  if (!shared || !(await canShare())) {
+    const { engine, loaded } = await start(address, options, callbacks);
+    return new PageLM(engine, loaded, name);
+  }
+  const { context, kv_cache, variant, threads, cache, sha256 } = options;
+  const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256]);
+  const engine = new SharedEngine(key, (callbacks) => start(address, options, callbacks));
+  return new PageLM(engine, await engine.open(callbacks), name);
+}
+
+/** A worker of this tab with the model in it. */
+async function start(address, options, callbacks) {
+  const { engine, loaded } = await Engine.load({ type: REQUEST.LOAD, url: address, options }, callbacks);
+  const { info, stored, settings } = loaded;
+  // That what is stored be kept when the device runs short of room.
+  if (stored) storage({ persist: true }).catch(() => {});
+  return { engine, loaded: { info, settings } };
 }
 
 /** Passes progress on, and repeats it while the worker is too busy to say anything. */
@@ -136,9 +198,9 @@ class Reporter {
     this.#onProgress = onProgress;
   }
 
-  take({ type, phase, loaded, total }) {
+  take({ type, phase, loaded, total, retry }) {
     if (type !== ANSWER.PROGRESS || !this.#onProgress) return;
-    this.#last = { phase, loaded, total };
+    this.#last = retry ? { phase, loaded, total, retry } : { phase, loaded, total };
     this.#report();
   }
 
@@ -151,6 +213,14 @@ class Reporter {
     this.#timer = setTimeout(() => this.#report(), REPEAT_MS);
     this.#onProgress({ ...this.#last });
   }
+}
+
+/** What the template of `method` is given, as plain JSON. */
+function conversation(method, messages, options = {}) {
+  const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
+  const [surplus] = Object.keys(unknown);
+  if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of ${method}`);
+  return plain({ messages, add_generation_prompt, tools, documents, variables });
 }
 
 function modelAddress(url) {
@@ -170,10 +240,4 @@ function threadCount(asked) {
 function checkedVariant(variant) {
   if (variant === undefined || VARIANTS.includes(variant)) return variant;
   throw badRequest(`\`variant\` is "${variant}", but must be one of ${VARIANTS.join(", ")}`);
-}
-
-/** Asks that what is stored be kept when the device runs short of room. */
-function keepStored() {
-  // Absent outside secure contexts; a refusal changes nothing.
-  navigator.storage?.persist?.().catch(() => {});
 }

@@ -3,17 +3,27 @@
 //
 // The page sends { id, type, … }; every answer carries the same id. A request
 // ends in exactly one of DONE, ERROR and ABORTED; before that come any number
-// of PROGRESS and DELTA. ABORT { target } has no answer of its own.
+// of PROGRESS and DELTA. ABORT { target } and READ { target, count } have no
+// answers of their own.
 
 /** What the page may ask. */
 export const REQUEST = Object.freeze({
   LOAD: "load",
+  PREFLIGHT: "preflight",
   COMPLETE: "complete",
   TOKENIZE: "tokenize",
   DETOKENIZE: "detokenize",
   COUNT: "count",
+  RENDER: "render",
   SCORE: "score",
+  RANK: "rank",
+  /** What is in the cache; each layer comes as a PART. */
+  SAVE: "save",
+  /** { …, parts }: the layers, as bytes. */
+  RESTORE: "restore",
   PROFILE: "profile",
+  /** That so many deltas have been read of a completion with a `window`. */
+  READ: "read",
   ABORT: "abort",
 });
 
@@ -21,17 +31,19 @@ export const REQUEST = Object.freeze({
 export const ANSWER = Object.freeze({
   PROGRESS: "progress",
   DELTA: "delta",
+  /** { index, bytes } of SAVE. */
+  PART: "part",
   DONE: "done",
   ERROR: "error",
   ABORTED: "aborted",
+  /** Has no id: { lock } is the name of a lock that the worker holds as long as it lives. */
+  ALIVE: "alive",
   /** Has no id: the engine has failed, { what }, and answers nothing more. */
   CRASHED: "crashed",
 });
 
 /** Between the worker and its helper threads. */
 export const HELPER = Object.freeze({
-  /** The name by which a worker knows that it is one. */
-  NAME: "pagelm-helper",
   /** To it: { module, memory }. */
   PREPARE: "prepare",
   /** From it: it has instantiated them, or could not, { what }. */

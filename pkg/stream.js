@@ -21,12 +21,12 @@ export class Stream {
     controller.signal.addEventListener("abort", () => (this.#chunks.length = 0));
   }
 
-  /** Adds a chunk; for the sender. */
-  push(chunk) {
+  /** Adds a chunk; for the sender, who hears when it is read. */
+  push(chunk, onRead) {
     if (this.controller.signal.aborted || this.#end) return;
+    this.#chunks.push({ chunk, onRead });
     const reader = this.#waiting.shift();
-    if (reader) reader.resolve({ value: chunk, done: false });
-    else this.#chunks.push(chunk);
+    if (reader) this.#read(reader);
   }
 
   /** Ends the stream, with an error or well; for the sender. */
@@ -54,10 +54,16 @@ export class Stream {
   #next() {
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
-      if (this.#chunks.length > 0) resolve({ value: this.#chunks.shift(), done: false });
+      if (this.#chunks.length > 0) this.#read(reader);
       else if (this.#end) this.#last(reader);
       else this.#waiting.push(reader);
     });
+  }
+
+  #read(reader) {
+    const { chunk, onRead } = this.#chunks.shift();
+    onRead?.();
+    reader.resolve({ value: chunk, done: false });
   }
 
   /** Tells a reader of the end; the error is thrown once. */

@@ -61,7 +61,53 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// A part of a split model does not fit the others.
+    #[error(
+        "Part {part} of this split model does not fit: {what}. Put all parts of one model side by side under their own names, and load the first."
+    )]
+    SplitMismatch {
+        /// The part, from 1.
+        part: u32,
+        /// What is wrong, as a clause.
+        what: String,
+    },
+    /// A part of a split model is not there.
+    #[error(
+        "Part {part} of {count} of this split model is missing ({name}). Put all parts side by side under their own names."
+    )]
+    SplitPartMissing {
+        /// The part, from 1.
+        part: u32,
+        /// How many there are.
+        count: u32,
+        /// Its path or address.
+        name: String,
+    },
     // --- the model --------------------------------------------------------
+    /// A file without tensors.
+    #[error(
+        "This file holds a vocabulary and no weights, so it cannot run. Choose the file of the whole model."
+    )]
+    VocabularyOnly,
+    /// A LoRA adapter or a control vector.
+    #[error(
+        "This file is an adapter ({kind}): it changes another model and cannot run alone. Choose a whole model, or one with the adapter merged into it."
+    )]
+    Adapter {
+        /// `adapter.type`, or what it is.
+        kind: String,
+    },
+    /// The part of a multimodal model that reads pictures or sound.
+    #[error(
+        "This file is the projector (mmproj) of a multimodal model: it reads pictures or sound and has no language model. Choose the model's main file."
+    )]
+    Projector,
+    /// Another kind of file.
+    #[error("This file holds no model but \"{kind}\". Choose the file of the model itself.")]
+    NotAModel {
+        /// `general.type`.
+        kind: String,
+    },
     /// An encoder that reads both directions (BERT and kin).
     #[error(
         "\"{architecture}\" is a masked (encoder) model: it reads text in both directions and cannot generate. Choose a causal model, such as SmolLM2, Llama or Qwen."
@@ -167,6 +213,26 @@ pub enum Error {
         /// The browser's words.
         what: String,
     },
+    /// A file has another digest than it must have.
+    #[error(
+        "The file at {url} is not the one that was expected: its SHA-256 is {found}, not {expected}. Check the address and the digest, or load again if it was damaged on the way."
+    )]
+    DigestMismatch {
+        /// The address asked for.
+        url: String,
+        /// The digest that was given.
+        expected: String,
+        /// The digest found.
+        found: String,
+    },
+    /// A `pagelm.json` that contradicts itself or its format.
+    #[error(
+        "The model's pagelm.json is not valid: {what}. Make it again with `pagelm pack`, or load the .gguf file."
+    )]
+    BadManifest {
+        /// What is wrong.
+        what: String,
+    },
     // --- the browser ------------------------------------------------------
     /// IndexedDB cannot be used (private mode, blocked by policy).
     #[error(
@@ -186,13 +252,28 @@ pub enum Error {
         /// Bytes available, as the browser estimates.
         available: u64,
     },
-    /// A stored record is missing or does not match its digest.
+    /// A stored record is missing or does not match its digest, and cannot be fetched again.
     #[error(
-        "The stored copy of the model is damaged (record {record}). Load again: it is fetched anew."
+        "The stored copy of the model is damaged (record {record}), and the server cannot be reached to mend it. Connect to the network and load again."
     )]
     StorageCorrupt {
         /// Index of the first bad record.
         record: u32,
+    },
+    /// A saved session belongs to another model.
+    #[error(
+        "This session was saved with another model. Load that model, or delete the session and begin anew."
+    )]
+    SessionMismatch,
+    /// What the model needs is more than there is, known before its weights are read.
+    #[error(
+        "The model needs {needed} bytes of memory, and here {available} can be had. Choose a smaller model, a smaller quantisation of it, or a smaller `context`."
+    )]
+    TooLarge {
+        /// Bytes of weights, KV cache and scratch.
+        needed: u64,
+        /// Bytes that can be had.
+        available: u64,
     },
     /// Memory could not be had.
     #[error(
@@ -225,6 +306,12 @@ impl Error {
             Error::Truncated { .. } => "gguf_truncated",
             Error::BadHeader { .. } => "gguf_bad_header",
             Error::BadMetadata { .. } => "gguf_bad_metadata",
+            Error::SplitMismatch { .. } => "split_mismatch",
+            Error::SplitPartMissing { .. } => "split_part_missing",
+            Error::VocabularyOnly => "vocabulary_only",
+            Error::Adapter { .. } => "adapter",
+            Error::Projector => "projector",
+            Error::NotAModel { .. } => "not_a_model",
             Error::MaskedModel { .. } => "masked_model",
             Error::UnsupportedArchitecture { .. } => "unsupported_architecture",
             Error::UnsupportedType { .. } => "unsupported_type",
@@ -237,13 +324,44 @@ impl Error {
             Error::Aborted => "aborted",
             Error::HttpStatus { .. } => "http_status",
             Error::Network { .. } => "network",
+            Error::DigestMismatch { .. } => "digest_mismatch",
+            Error::BadManifest { .. } => "bad_manifest",
             Error::StorageUnavailable { .. } => "storage_unavailable",
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
+            Error::SessionMismatch => "session_mismatch",
+            Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
             Error::Internal { .. } => "internal",
         }
+    }
+
+    /// Whether it is the model's file that is at fault, so that another load of the same
+    /// bytes would fail as well.
+    pub fn is_of_the_file(&self) -> bool {
+        matches!(
+            self,
+            Error::BadMagic { .. }
+                | Error::HtmlPage
+                | Error::BadVersion { .. }
+                | Error::Truncated { .. }
+                | Error::BadHeader { .. }
+                | Error::BadMetadata { .. }
+                | Error::SplitMismatch { .. }
+                | Error::VocabularyOnly
+                | Error::Adapter { .. }
+                | Error::Projector
+                | Error::NotAModel { .. }
+                | Error::MaskedModel { .. }
+                | Error::UnsupportedArchitecture { .. }
+                | Error::UnsupportedType { .. }
+                | Error::MissingTensor { .. }
+                | Error::WrongShape { .. }
+                | Error::UnsupportedTokenizer { .. }
+                | Error::DigestMismatch { .. }
+                | Error::BadManifest { .. }
+        )
     }
 
     /// The variant's fields as JSON, for programs on the other side of the port.
@@ -255,8 +373,18 @@ impl Error {
             Error::BadHeader { what } | Error::BadRequest { what } | Error::Internal { what } => {
                 json!({ "what": what })
             }
-            Error::StorageUnavailable { what } => json!({ "what": what }),
+            Error::StorageUnavailable { what } | Error::BadManifest { what } => {
+                json!({ "what": what })
+            }
+            Error::DigestMismatch { url, expected, found } => {
+                json!({ "url": url, "expected": expected, "found": found })
+            }
             Error::BadMetadata { key } => json!({ "key": key }),
+            Error::SplitMismatch { part, what } => json!({ "part": part, "what": what }),
+            Error::SplitPartMissing { part, count, name } => {
+                json!({ "part": part, "count": count, "name": name })
+            }
+            Error::Adapter { kind } | Error::NotAModel { kind } => json!({ "kind": kind }),
             Error::MaskedModel { architecture } => json!({ "architecture": architecture }),
             Error::UnsupportedArchitecture { architecture, supported } => {
                 json!({ "architecture": architecture, "supported": supported })
@@ -277,12 +405,17 @@ impl Error {
             Error::Network { url, received, what } => {
                 json!({ "url": url, "received": received, "what": what })
             }
-            Error::StorageFull { needed, available } => {
+            Error::StorageFull { needed, available } | Error::TooLarge { needed, available } => {
                 json!({ "needed": needed, "available": available })
             }
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
-            Error::HtmlPage | Error::Aborted | Error::ThreadLost => json!({}),
+            Error::HtmlPage
+            | Error::SessionMismatch
+            | Error::VocabularyOnly
+            | Error::Projector
+            | Error::Aborted
+            | Error::ThreadLost => json!({}),
         }
     }
 }

@@ -2,11 +2,15 @@
 
 mod allocations;
 
-use pagelm::sampling::{Sampler, SamplingParams, log_softmax_at, top_logprobs};
+use pagelm::sampling::{Dry, Mirostat, Sampler, SamplingParams, Xtc, log_softmax_at, top_logprobs};
 
 /// Everything off, temperature 1.
 fn open() -> SamplingParams {
     SamplingParams { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, ..Default::default() }
+}
+
+fn mirostat(version: u8, tau: f32) -> Mirostat {
+    Mirostat { version, tau, eta: 0.1 }
 }
 
 fn sampler(params: SamplingParams, n_vocab: usize) -> Sampler {
@@ -107,6 +111,61 @@ fn draws_follow_the_probabilities() {
 }
 
 #[test]
+fn typical_xtc_and_penalties_leave_what_they_say() {
+    // Probabilities 0.6, 0.2, 0.1, 0.1.
+    let logits = [0.6f32, 0.2, 0.1, 0.1].map(f32::ln);
+    let with = |logit_bias: Vec<(u32, f32)>| SamplingParams { logit_bias, ..open() };
+    let xtc = |probability| Xtc { probability, threshold: 0.15 };
+    let ln = f32::ln;
+    // (parameters, the probabilities of what is drawn); 16.27 is the 0.1 % point of
+    // chi-square with 3 degrees of freedom.
+    for (params, expected) in [
+        (SamplingParams { typical_p: 0.1, ..open() }, [0.0, 1.0, 0.0, 0.0]),
+        (SamplingParams { typical_p: 0.5, ..open() }, [0.75, 0.25, 0.0, 0.0]),
+        (SamplingParams { typical_p: 0.8, top_k: 1, ..open() }, [1.0, 0.0, 0.0, 0.0]),
+        (SamplingParams { typical_p: 0.75, top_p: 0.7, ..open() }, [1.0, 0.0, 0.0, 0.0]),
+        (SamplingParams { xtc: xtc(1.0), ..open() }, [0.0, 0.5, 0.25, 0.25]),
+        (SamplingParams { xtc: xtc(0.5), ..open() }, [0.3, 0.35, 0.175, 0.175]),
+        (with(vec![(0, -100.0), (1, ln(2.0))]), [0.0, 2.0 / 3.0, 1.0 / 6.0, 1.0 / 6.0]),
+        (with(vec![(2, 100.0)]), [0.0, 0.0, 1.0, 0.0]),
+    ] {
+        let statistic = chi_square(params.clone(), &logits, &expected, 20_000);
+        assert!(statistic < 16.27, "{statistic} for {params:?}");
+    }
+    let penalised = SamplingParams {
+        frequency_penalty: 0.5,
+        presence_penalty: 1.0,
+        ..SamplingParams::greedy()
+    };
+    // 0.6 against 0.2 is 1.1 apart; once is 1.5 off.
+    let greedy = |prompt: usize, history: &[u32]| {
+        sampler(penalised.clone(), 4).after_prompt(prompt).sample_token(&logits, history)
+    };
+    assert_eq!((greedy(0, &[0]), greedy(1, &[0]), greedy(1, &[0, 0])), (1, 0, 1));
+    let dry = Dry { multiplier: 2.0, ..Dry::default() };
+    let params = SamplingParams { dry, ..SamplingParams::greedy() };
+    assert_eq!(sampler(params.clone(), 4).sample_token(&logits, &[2, 3, 0, 2, 3]), 1);
+    assert_eq!(sampler(params, 4).sample_token(&logits, &[3, 0, 2, 3]), 0);
+}
+
+#[test]
+fn mirostat_keeps_the_surprise_it_is_told() {
+    // Zipf's law; the best token alone has a surprise of 3 bits.
+    let logits: Vec<f32> = (0..2000).map(|i| -1.05 * ((i * 7919 % 2000 + 1) as f32).ln()).collect();
+    for version in [1, 2] {
+        for tau in [4.0, 6.0] {
+            let params = SamplingParams { mirostat: mirostat(version, tau), ..open() };
+            let mut sampler = sampler(params, logits.len());
+            let bits = |logprob: f32| f64::from(-logprob) / std::f64::consts::LN_2;
+            let all: Vec<f64> =
+                (0..2200).map(|_| bits(sampler.sample(&logits, &[]).logprob)).collect();
+            let mean = all[200..].iter().sum::<f64>() / 2000.0;
+            assert!((mean - f64::from(tau)).abs() < 0.3, "{version} {tau}: {mean}");
+        }
+    }
+}
+
+#[test]
 fn a_vocabulary_of_many_chunks_is_drawn_from_evenly() {
     let logits = vec![-3.5; 1000];
     let statistic = chi_square(open(), &logits, &[1e-3; 1000], 200_000);
@@ -117,7 +176,13 @@ fn a_vocabulary_of_many_chunks_is_drawn_from_evenly() {
 #[test]
 fn a_seed_fixes_the_draws() {
     let logits = landscape(2000);
-    for params in [open(), SamplingParams::default(), SamplingParams { top_p: 0.9, ..open() }] {
+    for params in [
+        open(),
+        SamplingParams::default(),
+        SamplingParams { top_p: 0.9, ..open() },
+        SamplingParams { mirostat: mirostat(2, 5.0), ..open() },
+        SamplingParams { xtc: Xtc { probability: 0.5, threshold: 0.01 }, ..open() },
+    ] {
         let draw = |seed: u64| {
             let mut sampler = sampler(SamplingParams { seed, ..params.clone() }, 2000);
             (0..50).map(|_| sampler.sample(&logits, &[]).token).collect::<Vec<_>>()
@@ -143,6 +208,11 @@ fn odd_logits() {
         SamplingParams { top_p: 0.5, ..open() },
         SamplingParams { min_p: 0.5, ..open() },
         SamplingParams { repetition_penalty: 1.1, ..SamplingParams::default() },
+        SamplingParams { typical_p: 0.5, ..open() },
+        SamplingParams { frequency_penalty: 1.0, presence_penalty: -1.0, ..open() },
+        SamplingParams { mirostat: mirostat(1, 3.0), ..open() },
+        SamplingParams { mirostat: mirostat(2, 3.0), ..open() },
+        SamplingParams { dry: Dry { multiplier: 1.0, ..Dry::default() }, ..open() },
     ];
     for params in variants {
         for (logits, expected) in [
@@ -211,6 +281,13 @@ fn sampling_allocates_nothing() {
         SamplingParams { top_k: 49_999, min_p: 0.01, ..open() },
         SamplingParams { top_p: 0.99, repetition_penalty: 1.2, ..open() },
         SamplingParams { min_p: 1e-4, ..open() },
+        SamplingParams { typical_p: 0.5, top_p: 0.9, ..open() },
+        SamplingParams { xtc: Xtc { probability: 1.0, threshold: 0.05 }, ..open() },
+        SamplingParams { frequency_penalty: 0.5, presence_penalty: 0.5, ..open() },
+        SamplingParams { dry: Dry { multiplier: 0.8, ..Dry::default() }, ..open() },
+        SamplingParams { mirostat: mirostat(1, 5.0), ..open() },
+        SamplingParams { mirostat: mirostat(2, 5.0), ..open() },
+        SamplingParams { logit_bias: vec![(3, 2.0)], ..open() },
     ] {
         let mut sampler = sampler(params.clone(), 50_000);
         let (_, usage) = allocations::during(|| {

@@ -16,15 +16,18 @@
 
 mod ggml_type;
 mod index;
+mod kind;
 mod metadata;
 mod reader;
 mod scan;
 mod sniff;
+mod split;
 mod tensor;
 mod value;
 
 pub use ggml_type::GgmlType;
 pub use metadata::Metadata;
+pub use split::Split;
 pub use tensor::TensorInfo;
 pub use value::{Array, Value};
 

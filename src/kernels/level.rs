@@ -9,6 +9,7 @@
 //!   scales as in Q4. Weight = d·q + m, q in 0..128.
 //! - **Q8**: bytes as in Q7, but i8; then 8 f16 scales and 8 i16 sums of the row's 32
 //!   weights. Weight = d·q.
+//! - **Table4**: nibbles as in Q4, scales and sums as in Q8. Weight = d·levels[q], an i8.
 //!
 //! Activations are quantised per block of 32 to x ≈ d·q, q in -127..=127 (round to
 //! nearest, ties to even), in panels of `T` tokens (1 for GEMV, 4 for GEMM). There are
@@ -36,6 +37,9 @@ pub(crate) const fn q7_block(parts: usize) -> usize {
 
 /// Bytes of a Q8 block of one panel.
 pub(crate) const Q8_BLOCK: usize = BLOCK * PANEL_ROWS + 4 * PANEL_ROWS;
+
+/// Bytes of a Table4 block of one panel.
+pub(crate) const TABLE4_BLOCK: usize = BLOCK / 2 * PANEL_ROWS + 4 * PANEL_ROWS;
 
 /// 8 rows of a product, for each of `T` tokens.
 pub(crate) type Tile<const T: usize> = [[F32x4; 2]; T];
@@ -100,6 +104,18 @@ pub(crate) trait Level {
     /// # Safety
     /// `panel` and `x` must be valid for `n_blocks` blocks.
     unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T>;
+
+    /// Makes Q8 blocks of one Table4 panel.
+    ///
+    /// # Safety
+    /// `panel` must be valid for `n_blocks` blocks, `out` for as many of Q8.
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8);
+
+    /// Bytes from one block of one token to the next in symmetric form: at most
+    /// [`Level::SYMMETRIC_X`].
+    fn symmetric_stride() -> usize {
+        Self::SYMMETRIC_X
+    }
 }
 
 /// Bytes of one unpacked Q4 block of a panel.

@@ -2,9 +2,11 @@
 //! the same for every layout and level.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q8_BLOCK, Tile, q4_block, q4_unpacked, q7_block};
+use super::level::{Level, Q8_BLOCK, TABLE4_BLOCK, Tile, q4_block, q4_unpacked, q7_block};
 use super::stripe::Stripe;
 use super::{PANEL_ROWS, PANEL_TOKENS};
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 /// Activations of one or more tokens, quantised: `[panels of T tokens][k / 32 blocks]`.
 #[derive(Clone, Copy)]
@@ -51,6 +53,14 @@ pub(crate) struct Q4<const H: usize>;
 pub(crate) struct Q7<const H: usize>;
 /// 8 bits with a sign.
 pub(crate) struct Q8;
+/// 4 bits that are places in the table of `T`.
+pub(crate) struct Table4<T>(PhantomData<T>);
+
+/// What the nibbles of a [`Table4`] mean.
+pub(crate) trait Levels {
+    /// Levels, to be multiplied by a block's scale.
+    const LEVELS: [i8; 16];
+}
 
 // SAFETY of all that follows: by the caller, as the trait's functions demand.
 impl<L: Level, const H: usize> Weights<L> for Q4<H> {
@@ -108,6 +118,45 @@ impl<L: Level> Weights<L> for Q8 {
     #[inline(always)]
     unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: as above.
+        unsafe { L::q8_tile::<4>(panel, x, n_blocks) }
+    }
+}
+
+impl<L: Level, T: Levels> Weights<L> for Table4<T> {
+    const BLOCK: usize = TABLE4_BLOCK;
+    const X: usize = L::SYMMETRIC_X;
+    const SCRATCH: usize = Q8_BLOCK;
+
+    /// A few blocks at a time become Q8, near enough to stay in the first cache.
+    #[inline(always)]
+    unsafe fn tile1(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+        const BATCH: usize = 8;
+        let mut q8 = MaybeUninit::<[[u8; Q8_BLOCK]; BATCH]>::uninit();
+        let mut sum = [[F32x4::zero(); 2]];
+        for b in (0..n_blocks).step_by(BATCH) {
+            let n = BATCH.min(n_blocks - b);
+            let q8 = q8.as_mut_ptr().cast::<u8>();
+            // SAFETY: blocks b..b+n are within the caller's; q8 has room for n, and is
+            // written before it is read.
+            let [tile] = unsafe {
+                L::table4_unpack(&T::LEVELS, panel.add(b * TABLE4_BLOCK), n, q8);
+                L::q8_tile::<1>(q8, x.add(b * L::symmetric_stride()), n)
+            };
+            sum[0] = [sum[0][0].add(tile[0]), sum[0][1].add(tile[1])];
+        }
+        sum
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(panel: *const u8, n_blocks: usize, scratch: *mut u8) -> *const u8 {
+        // SAFETY: as above.
+        unsafe { L::table4_unpack(&T::LEVELS, panel, n_blocks, scratch) };
+        scratch
+    }
+
+    #[inline(always)]
+    unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above; the panel is Q8 by now.
         unsafe { L::q8_tile::<4>(panel, x, n_blocks) }
     }
 }

@@ -3,7 +3,9 @@
 //! 32 i8, then as f32 the scale d, d·Σq of the block, and d·Σq of its second half.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q8_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block};
+use super::level::{
+    Level, Q8_BLOCK, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block,
+};
 use super::{BLOCK, PANEL_ROWS};
 use half::f16;
 
@@ -100,6 +102,20 @@ impl Level for Scalar {
             }
         }
         tile(sum)
+    }
+
+    unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
+        // SAFETY: by the caller.
+        let (w, out) = unsafe {
+            let out = core::slice::from_raw_parts_mut(out, n_blocks * Q8_BLOCK);
+            (bytes(panel, n_blocks * TABLE4_BLOCK), out)
+        };
+        for (w, out) in w.chunks_exact(TABLE4_BLOCK).zip(out.chunks_exact_mut(Q8_BLOCK)) {
+            unpack_block(w, out);
+            for q in &mut out[..BLOCK * PANEL_ROWS] {
+                *q = levels[*q as usize] as u8;
+            }
+        }
     }
 }
 

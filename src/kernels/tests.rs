@@ -5,13 +5,17 @@
 use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
 use super::level::Level;
-use super::product::{Q4, Q7, Q8, Quantised, Weights, gemm, gemv};
-use super::row::{rms_norm, rotate_pairs, silu_mul, softmax_terms};
+use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
+use super::recurrent::{add_products, delta_rule};
+use super::row::{
+    centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs, scale_by,
+    sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
+};
 use super::scalar::Scalar;
 use super::stripe::{Columns, Stripe};
 use super::{BLOCK, PANEL_ROWS, PANEL_TOKENS};
 use crate::gguf::GgmlType;
-use crate::quant::{Layout, Packed};
+use crate::quant::{Iq4, Layout, Packed, Table};
 use half::f16;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -80,7 +84,7 @@ const fn format(dtype: GgmlType, len: usize, bytes: usize, scales: &'static [usi
 }
 
 /// One for each integer layout, and more where they differ in their minima.
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 8] = [
     format(GgmlType::Q4_0, 32, 18, &[0]),
     format(GgmlType::Q4_1, 32, 20, &[0, 2]),
     format(GgmlType::Q4_K, 256, 144, &[0, 2]),
@@ -88,6 +92,7 @@ const FORMATS: [Format; 7] = [
     format(GgmlType::Q5_1, 32, 24, &[0, 2]),
     format(GgmlType::Q6_K, 256, 210, &[208]),
     Format { bounds: [0x80, 0x7f], ..format(GgmlType::Q8_0, 32, 34, &[0]) },
+    format(GgmlType::IQ4_NL, 32, 18, &[0]),
 ];
 
 /// A matrix of random GGML blocks with finite scales; `extreme` weights are at their bounds.
@@ -125,6 +130,8 @@ fn run<L: Level>(w: &Packed, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32>
         Layout::Q7 => multiply::<L, Q7<1>>(w, x, n_tokens, start),
         Layout::Q7Halves => multiply::<L, Q7<2>>(w, x, n_tokens, start),
         Layout::Q8 => multiply::<L, Q8>(w, x, n_tokens, start),
+        Layout::Table4(Table::Iq4) => multiply::<L, Table4<Iq4>>(w, x, n_tokens, start),
+        Layout::Table4(_) => unreachable!("its kernels are the same"),
         Layout::F16 | Layout::F32 => unreachable!("a float layout"),
     }
 }
@@ -137,8 +144,12 @@ fn multiply<L: Level, W: Weights<L>>(
 ) -> Vec<f32> {
     let (width, n_blocks) = (w.n_cols(), w.n_cols() / BLOCK);
     let quantise = |x: &[f32], out: &mut [u8]| match (w.layout(), n_tokens) {
-        (Layout::Q8, 1) => L::quantise_symmetric::<1>(x, width, n_blocks, out),
-        (Layout::Q8, _) => L::quantise_symmetric::<PANEL_TOKENS>(x, width, n_blocks, out),
+        (Layout::Q8 | Layout::Table4(_), 1) => {
+            L::quantise_symmetric::<1>(x, width, n_blocks, out);
+        }
+        (Layout::Q8 | Layout::Table4(_), _) => {
+            L::quantise_symmetric::<PANEL_TOKENS>(x, width, n_blocks, out)
+        }
         (_, 1) => L::quantise_affine::<1>(x, width, n_blocks, out),
         _ => L::quantise_affine::<PANEL_TOKENS>(x, width, n_blocks, out),
     };
@@ -356,6 +367,30 @@ fn row_operations_follow_their_formulas() {
             let exact = g / (1.0 + (-g).exp()) * w[i] as f64;
             assert!((gate[i] as f64 - exact).abs() < 1e-4, "silu({g})");
         }
+        let of = |f: &dyn Fn(&mut [f32])| {
+            let mut row = before.clone();
+            f(&mut row);
+            row
+        };
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let tanh = |x: f64| (0.797_884_560_802_865_4 * (x + 0.044715 * x.powi(3))).tanh();
+        let centred = before.iter().map(|x| *x as f64).sum::<f64>() / n as f64;
+        let rms = inverse_rms(&before, 1e-5);
+        type Exact<'a> = &'a dyn Fn(usize) -> f64;
+        let cases: [(Vec<f32>, Exact); 7] = [
+            (of(&gelu), &|i| before[i] as f64 / 2.0 * (1.0 + tanh(before[i] as f64))),
+            (of(&silu), &|i| before[i] as f64 * sigmoid(before[i] as f64)),
+            (of(&|row| sigmoid_mul(row, &w)), &|i| before[i] as f64 * sigmoid(w[i] as f64)),
+            (of(&|row| soft_cap(row, 5.0)), &|i| 5.0 * (before[i] as f64 / 5.0).tanh()),
+            (of(&|row| multiply_by(row, &w)), &|i| before[i] as f64 * w[i] as f64),
+            (of(&|row| scale_by(row, rms, &w)), &|i| before[i] as f64 * rms as f64 * w[i] as f64),
+            (of(&centre), &|i| before[i] as f64 - centred),
+        ];
+        for (case, (found, exact)) in cases.iter().enumerate() {
+            for (i, x) in found.iter().enumerate() {
+                assert!((*x as f64 - exact(i)).abs() < 1e-4, "{case}: {} gives {x}", before[i]);
+            }
+        }
     }
     let mut scores = [1.0, f32::NEG_INFINITY, -200.0, 3.0];
     let (max, sum) = softmax_terms(&mut scores);
@@ -364,4 +399,38 @@ fn row_operations_follow_their_formulas() {
     let mut pair = [3.0, 4.0, 1.0, 0.0];
     rotate_pairs(&mut pair, &[[0.0, 1.0], [1.0, 0.0]]);
     assert_eq!(pair, [-4.0, 3.0, 1.0, 0.0]);
+    let mut halves = [3.0, 1.0, 4.0, 0.0, 7.0];
+    rotate_halves(&mut halves, &[[0.0, 1.0], [1.0, 0.0]]);
+    assert_eq!(halves, [-4.0, 1.0, 3.0, 0.0, 7.0]);
+}
+
+#[test]
+fn recurrent_steps_follow_their_formulas() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for n in [4, 8, 64] {
+        let mut random = |n: usize| activations(Input::Random, n, &mut rng);
+        let (q, k, v, before) = (random(n), random(n), random(n), random(n * n));
+        let (mut state, mut out) = (before.clone(), vec![0.0; n]);
+        let (decay, beta) = (0.75, 0.3);
+        delta_rule(&mut state, [&q, &k, &v], decay, beta, &mut out);
+        for j in 0..n {
+            let row: Vec<f64> =
+                before[j * n..][..n].iter().map(|s| *s as f64 * decay as f64).collect();
+            let found: f64 = row.iter().zip(&k).map(|(s, k)| s * *k as f64).sum();
+            let change = beta as f64 * (v[j] as f64 - found);
+            let mut read = 0.0;
+            for i in 0..n {
+                let exact = row[i] + change * k[i] as f64;
+                assert!((state[j * n + i] as f64 - exact).abs() < 1e-4);
+                read += exact * q[i] as f64;
+            }
+            assert!((out[j] as f64 - read).abs() < 1e-3);
+        }
+    }
+    for n in [1, 4, 7] {
+        let (a, b) = (vec![3.0; n], vec![-2.0; n]);
+        let mut sum = vec![1.0; n];
+        add_products(&mut sum, &a, &b);
+        assert_eq!(sum, vec![-5.0; n]);
+    }
 }

@@ -3,10 +3,10 @@
 use super::activations::Activations;
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Columns, FloatWeight, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Weights, gemm,
-    gemm_float, gemv, gemv_float,
+    BLOCK, Best, Columns, FloatWeight, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights,
+    gemm, gemm_float, gemv, gemv_float,
 };
-use crate::quant::{Layout, Packed};
+use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
 use crate::team::{MAX_THREADS, PerThread, Team, share};
 
 /// One product of a region: a matrix and where its result goes.
@@ -25,7 +25,9 @@ pub(crate) struct Scratch(PerThread<Vec<u8>>);
 impl Scratch {
     /// For inputs of up to `max_width` values.
     pub(crate) fn new(n_threads: usize, max_width: usize) -> Scratch {
-        let bytes = max_width.div_ceil(BLOCK) * <Q4<2> as Weights<Best>>::SCRATCH;
+        const BLOCK_BYTES: usize = <Q4<2> as Weights<Best>>::SCRATCH;
+        const { assert!(BLOCK_BYTES >= <Table4<Iq4> as Weights<Best>>::SCRATCH) };
+        let bytes = max_width.div_ceil(BLOCK) * BLOCK_BYTES;
         Scratch(PerThread::new(n_threads, || vec![0; bytes]))
     }
 }
@@ -75,6 +77,18 @@ fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add
         Layout::Q7 => integer::<Q7<1>>(panels, x.affine(), y, scratch, add),
         Layout::Q7Halves => integer::<Q7<2>>(panels, x.affine(), y, scratch, add),
         Layout::Q8 => integer::<Q8>(panels, x.symmetric(), y, scratch, add),
+        Layout::Table4(Table::Iq2) => {
+            integer::<Table4<Iq2>>(panels, x.symmetric(), y, scratch, add)
+        }
+        Layout::Table4(Table::Iq3) => {
+            integer::<Table4<Iq3>>(panels, x.symmetric(), y, scratch, add)
+        }
+        Layout::Table4(Table::Iq4) => {
+            integer::<Table4<Iq4>>(panels, x.symmetric(), y, scratch, add)
+        }
+        Layout::Table4(Table::E2m1) => {
+            integer::<Table4<E2m1>>(panels, x.symmetric(), y, scratch, add);
+        }
         Layout::F16 => float::<u16>(panels, x, y, add),
         Layout::F32 => float::<f32>(panels, x, y, add),
     }

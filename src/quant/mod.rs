@@ -12,7 +12,15 @@
 //! | Q5_0, Q5_1 | Q7 | none |
 //! | Q5_K | Q7 | as Q4_K |
 //! | Q6_K | Q7 with two scales a block | as Q4_K |
-//! | Q8_0 | Q8 | none |
+//! | Q8_0, Q8_1 | Q8 | none |
+//! | TQ1_0, TQ2_0, Q1_0, Q2_0 | Q4 | none |
+//! | IQ1_S, IQ3_S | Q4 | as Q4_K |
+//! | IQ1_M | Q4 with two scales a block | as Q4_K |
+//! | IQ2_XXS, IQ3_XXS, IQ4_XS | Table4 | as Q4_K |
+//! | IQ4_NL | Table4 | none |
+//! | MXFP4 | Table4 | none for scales from 2^-24 to 2^15 |
+//! | IQ2_XS, IQ2_S | Q7 with two scales a block | as Q4_K |
+//! | NVFP4 | Q7 with two scales a block | none |
 //! | F16 | F16 | none |
 //! | F32, BF16 | F32 | none |
 //! | Q8_K | F16, dequantised by candle | rounding to f16; takes the memory of f16 |
@@ -21,6 +29,20 @@ mod affine;
 mod arena;
 mod float16;
 mod float32;
+mod grids;
+mod iq1_m;
+mod iq1_s;
+mod iq2_s;
+mod iq2_xs;
+mod iq2_xxs;
+mod iq3_s;
+mod iq3_xxs;
+mod iq4_nl;
+mod iq4_xs;
+mod mxfp4;
+mod nvfp4;
+mod q1_0;
+mod q2_0;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -31,13 +53,18 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+mod symmetric;
+mod table4;
+mod tq1_0;
+mod tq2_0;
 mod via_candle;
 
 use crate::gguf::GgmlType;
-use crate::kernels::{BLOCK, PANEL_ROWS, Q8_BLOCK, q4_block, q7_block};
+use crate::kernels::{BLOCK, PANEL_ROWS, Q8_BLOCK, TABLE4_BLOCK, q4_block, q7_block};
 use crate::{Error, Result};
 use affine::Bits;
 use arena::Arena;
+pub(crate) use table4::{E2m1, Iq2, Iq3, Iq4, Table};
 
 /// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +79,8 @@ pub(crate) enum Layout {
     Q7Halves,
     /// 8 bits, blocks of 32 with scale.
     Q8,
+    /// 4 bits that are places in a table of levels, blocks of 32 with scale.
+    Table4(Table),
     /// Half precision.
     F16,
     /// Single precision.
@@ -59,19 +88,25 @@ pub(crate) enum Layout {
 }
 
 /// Names of the types that [`layout_of`] accepts, for error messages.
-pub(crate) const SUPPORTED: &str =
-    "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K";
+pub(crate) const SUPPORTED: &str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, \
+     Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K, IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, \
+     IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, Q1_0, Q2_0, MXFP4, NVFP4";
 
 /// The layout that a GGML type is packed into, `None` where it cannot be.
 pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
+    use GgmlType::*;
     Some(match dtype {
-        GgmlType::Q4_0 | GgmlType::Q4_1 | GgmlType::Q4_K => Layout::Q4,
-        GgmlType::Q2_K | GgmlType::Q3_K => Layout::Q4Halves,
-        GgmlType::Q5_0 | GgmlType::Q5_1 | GgmlType::Q5_K => Layout::Q7,
-        GgmlType::Q6_K => Layout::Q7Halves,
-        GgmlType::Q8_0 => Layout::Q8,
-        GgmlType::F32 | GgmlType::BF16 => Layout::F32,
-        GgmlType::F16 => Layout::F16,
+        Q4_0 | Q4_1 | Q4_K | IQ1_S | IQ3_S | TQ1_0 | TQ2_0 | Q1_0 | Q2_0 => Layout::Q4,
+        Q2_K | Q3_K | IQ1_M => Layout::Q4Halves,
+        Q5_0 | Q5_1 | Q5_K => Layout::Q7,
+        Q6_K | IQ2_XS | IQ2_S | NVFP4 => Layout::Q7Halves,
+        Q8_0 | Q8_1 => Layout::Q8,
+        IQ2_XXS => Layout::Table4(Table::Iq2),
+        IQ3_XXS => Layout::Table4(Table::Iq3),
+        IQ4_NL | IQ4_XS => Layout::Table4(Table::Iq4),
+        MXFP4 => Layout::Table4(Table::E2m1),
+        F32 | BF16 => Layout::F32,
+        F16 => Layout::F16,
         _ if via_candle::knows(dtype) => Layout::F16,
         _ => return None,
     })
@@ -86,6 +121,7 @@ impl Layout {
             Layout::Q7 => n_cols / BLOCK * q7_block(1),
             Layout::Q7Halves => n_cols / BLOCK * q7_block(2),
             Layout::Q8 => n_cols / BLOCK * Q8_BLOCK,
+            Layout::Table4(_) => n_cols / BLOCK * TABLE4_BLOCK,
             Layout::F16 => n_cols * PANEL_ROWS * 2,
             Layout::F32 => n_cols * PANEL_ROWS * 4,
         }
@@ -123,20 +159,40 @@ impl Packed {
         let bytes = self.layout.panel_bytes(self.n_cols);
         let out = &mut self.data.bytes_mut()[panel * bytes..][..bytes];
         let n = self.n_cols;
+        use Bits::{Four, Seven};
+        use GgmlType::*;
         match dtype {
-            GgmlType::Q2_K => affine::pack::<256, _, 2>(Bits::Four, rows, n, out, q2_k::block),
-            GgmlType::Q3_K => affine::pack::<256, _, 2>(Bits::Four, rows, n, out, q3_k::block),
-            GgmlType::Q4_K => affine::pack::<256, _, 1>(Bits::Four, rows, n, out, q4_k::block),
-            GgmlType::Q5_0 => affine::pack::<32, _, 1>(Bits::Seven, rows, n, out, q5_0::block),
-            GgmlType::Q5_1 => affine::pack::<32, _, 1>(Bits::Seven, rows, n, out, q5_1::block),
-            GgmlType::Q5_K => affine::pack::<256, _, 1>(Bits::Seven, rows, n, out, q5_k::block),
-            GgmlType::Q6_K => affine::pack::<256, _, 2>(Bits::Seven, rows, n, out, q6_k::block),
-            GgmlType::Q4_0 => q4_0::pack(rows, n, out),
-            GgmlType::Q4_1 => q4_1::pack(rows, n, out),
-            GgmlType::Q8_0 => q8_0::pack(rows, n, out),
-            GgmlType::F16 => float16::pack(rows, n, out),
-            GgmlType::F32 => float32::pack(rows, n, out),
-            GgmlType::BF16 => float32::pack_bf16(rows, n, out),
+            // Direct, or written out: most models are of these.
+            F32 => float32::pack(rows, n, out),
+            F16 => float16::pack(rows, n, out),
+            BF16 => float32::pack_bf16(rows, n, out),
+            Q4_0 => q4_0::pack(rows, n, out),
+            Q4_1 => q4_1::pack(rows, n, out),
+            // Columns of a block; bytes and scales follow from the format's own function.
+            Q1_0 => affine::pack::<128, _, 1>(Four, rows, n, out, q1_0::block),
+            Q2_0 => affine::pack::<64, _, 1>(Four, rows, n, out, q2_0::block),
+            TQ1_0 => affine::pack::<256, _, 1>(Four, rows, n, out, tq1_0::block),
+            TQ2_0 => affine::pack::<256, _, 1>(Four, rows, n, out, tq2_0::block),
+            IQ1_S => affine::pack::<256, _, 1>(Four, rows, n, out, iq1_s::block),
+            IQ1_M => affine::pack::<256, _, 2>(Four, rows, n, out, iq1_m::block),
+            IQ3_S => affine::pack::<256, _, 1>(Four, rows, n, out, iq3_s::block),
+            Q2_K => affine::pack::<256, _, 2>(Four, rows, n, out, q2_k::block),
+            Q3_K => affine::pack::<256, _, 2>(Four, rows, n, out, q3_k::block),
+            Q4_K => affine::pack::<256, _, 1>(Four, rows, n, out, q4_k::block),
+            IQ2_XS => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_xs::block),
+            IQ2_S => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_s::block),
+            NVFP4 => affine::pack::<64, _, 2>(Seven, rows, n, out, nvfp4::block),
+            Q5_0 => affine::pack::<32, _, 1>(Seven, rows, n, out, q5_0::block),
+            Q5_1 => affine::pack::<32, _, 1>(Seven, rows, n, out, q5_1::block),
+            Q5_K => affine::pack::<256, _, 1>(Seven, rows, n, out, q5_k::block),
+            Q6_K => affine::pack::<256, _, 2>(Seven, rows, n, out, q6_k::block),
+            IQ2_XXS => table4::pack::<256, _>(Table::Iq2, rows, n, out, iq2_xxs::block),
+            IQ3_XXS => table4::pack::<256, _>(Table::Iq3, rows, n, out, iq3_xxs::block),
+            IQ4_NL => table4::pack::<32, _>(Table::Iq4, rows, n, out, iq4_nl::block),
+            IQ4_XS => table4::pack::<256, _>(Table::Iq4, rows, n, out, iq4_xs::block),
+            MXFP4 => table4::pack::<32, _>(Table::E2m1, rows, n, out, mxfp4::block),
+            Q8_0 => symmetric::pack::<32, _>(rows, n, out, q8_0::block),
+            Q8_1 => symmetric::pack::<32, _>(rows, n, out, q8_0::block_q8_1),
             _ => via_candle::pack(dtype, rows, n, out)?,
         }
         Ok(())
@@ -182,7 +238,8 @@ impl Packed {
             Layout::Q4Halves => affine::unpack_row(Bits::Four, 2, panel, r, out),
             Layout::Q7 => affine::unpack_row(Bits::Seven, 1, panel, r, out),
             Layout::Q7Halves => affine::unpack_row(Bits::Seven, 2, panel, r, out),
-            Layout::Q8 => q8_0::unpack_row(panel, r, out),
+            Layout::Q8 => symmetric::unpack_row(panel, r, out),
+            Layout::Table4(table) => table4::unpack_row(table, panel, r, out),
             Layout::F16 => float16::unpack_row(panel, r, out),
             Layout::F32 => float32::unpack_row(panel, r, out),
         }

@@ -1,4 +1,5 @@
-//! Every format that is packed, against candle's dequantisation of the same bytes.
+//! Every format that is packed: those that candle knows against its dequantisation of the
+//! same bytes, the others against vectors made with the Python package `gguf`.
 
 use super::{Packed, layout_of, to_f32};
 use crate::gguf::GgmlType;
@@ -78,6 +79,57 @@ fn every_format_unpacks_to_what_candle_reads() {
     }
 }
 
+/// Blocks of a format, and their weights as f32 (`tests/fixtures/formats/make.py`).
+macro_rules! vectors {
+    ($($name:ident)*) => {
+        [$((
+            GgmlType::$name,
+            &include_bytes!(concat!("../../tests/fixtures/formats/", stringify!($name), ".blocks"))[..],
+            &include_bytes!(concat!("../../tests/fixtures/formats/", stringify!($name), ".values"))[..],
+        ),)*]
+    };
+}
+
+#[test]
+fn every_other_format_unpacks_to_the_vectors() {
+    const COLUMNS: usize = 512;
+    let vectors = vectors!(
+        Q1_0 Q2_0 Q8_1 TQ1_0 TQ2_0 MXFP4 NVFP4 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S
+        IQ4_NL IQ4_XS
+    );
+    for (dtype, blocks, values) in vectors {
+        let values: Vec<f32> =
+            values.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let n_rows = values.len() / COLUMNS;
+        let mut packed = Packed::zeroed(layout_of(dtype).unwrap(), n_rows, COLUMNS).unwrap();
+        packed.pack_panel(dtype, 0, blocks).unwrap();
+        let mut row = vec![0.0; COLUMNS];
+        for (r, expected) in values.chunks(COLUMNS).enumerate() {
+            packed.row(r, &mut row);
+            for (b, (found, expected)) in row.chunks(32).zip(expected.chunks(32)).enumerate() {
+                let largest = expected.iter().fold(0f32, |max, w| max.max(w.abs()));
+                // Products of scales are rounded to f16, so d·q and m are off by 2^-11 at most.
+                let exact = matches!(
+                    dtype,
+                    GgmlType::Q1_0
+                        | GgmlType::Q2_0
+                        | GgmlType::Q8_1
+                        | GgmlType::TQ1_0
+                        | GgmlType::TQ2_0
+                        | GgmlType::MXFP4
+                        | GgmlType::NVFP4
+                        | GgmlType::IQ4_NL
+                );
+                let allowed = if exact { 0.0 } else { largest / 512.0 };
+                for (found, expected) in found.iter().zip(expected) {
+                    let error = (found - expected).abs();
+                    assert!(error <= allowed, "{dtype} row {r} block {b}: {found}, {expected}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_vector_is_a_single_row() {
     let values: Vec<f32> = (0..33).map(|i| i as f32 * 0.25).collect();
@@ -87,7 +139,7 @@ fn a_vector_is_a_single_row() {
 
 #[test]
 fn unknown_types_have_no_layout() {
-    for dtype in [GgmlType::IQ2_XXS, GgmlType::TQ1_0, GgmlType::Unknown(99)] {
+    for dtype in [GgmlType::I8, GgmlType::I64, GgmlType::Unknown(99)] {
         assert_eq!(layout_of(dtype), None);
     }
 }

@@ -23,5 +23,6 @@ pub(super) fn truncate(candidates: &mut Vec<Candidate>, p: f32) {
 }
 
 fn bar(best: f32, p: f32) -> f32 {
-    best + p.ln()
+    // At 0 all pass, also below an infinite one.
+    if p > 0.0 { best + p.ln() } else { f32::NEG_INFINITY }
 }

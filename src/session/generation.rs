@@ -19,6 +19,8 @@ pub struct GenerateParams {
     pub max_tokens: Option<usize>,
     /// How to choose tokens.
     pub sampling: SamplingParams,
+    /// Texts that no repetition reaches across, for DRY.
+    pub dry_sequence_breakers: Vec<String>,
     /// Texts that end the generation; they are not part of it.
     pub stop: Vec<String>,
     /// Whether to go on after an end-of-generation token.
@@ -45,6 +47,7 @@ impl Default for GenerateParams {
         GenerateParams {
             max_tokens: None,
             sampling: SamplingParams::default(),
+            dry_sequence_breakers: ["\n", ":", "\"", "*"].map(String::from).to_vec(),
             stop: Vec::new(),
             ignore_eos: false,
             cache_prompt: true,
@@ -191,7 +194,11 @@ impl Generation {
             let (tokens, context) = (prompt.len(), engine.context);
             return Err(Error::ContextOverflow { tokens, context });
         }
-        let sampler = Sampler::new(params.sampling.clone(), n_vocab)?;
+        let mut sampling = params.sampling.clone();
+        if sampling.dry.multiplier > 0.0 {
+            sampling.dry.breakers = tokens_with(engine, &params.dry_sequence_breakers);
+        }
+        let sampler = Sampler::new(sampling, n_vocab)?.after_prompt(prompt.len());
         let all_logits = params.echo && params.logprobs.is_some();
         let most = if params.cache_prompt && !all_logits { prompt.len() - 1 } else { 0 };
         let cached_tokens = engine.keep_prefix(&prompt, most);
@@ -215,9 +222,16 @@ impl Generation {
         })
     }
 
+    /// Says that something else may have run on the engine since the last step: what it has
+    /// displaced will be computed again.
+    pub fn resume(&mut self, engine: &mut Engine) {
+        engine.keep_prefix(&self.tokens, self.tokens.len() - 1);
+        engine.drafting.settle();
+    }
+
     /// The next step: a chunk of the prompt, a token, or the end. After the end, the end
     /// again. `engine` must be the one of [`Generation::new`], with nothing else run on it
-    /// in between.
+    /// in between, unless [`Generation::resume`] was told.
     ///
     /// # Errors
     /// [`Error::ThreadLost`].
@@ -225,7 +239,7 @@ impl Generation {
         if self.tokens.len() >= engine.context && self.shifts() {
             self.shift(engine);
         }
-        if engine.cached.len() < self.prefill_len {
+        if engine.cached.len() < self.known_len() {
             return self.prefill(engine);
         }
         if self.echoed < self.prompt_len {
@@ -238,6 +252,12 @@ impl Generation {
             return Ok(Step::Done(self.done(reason)));
         }
         self.decode(engine)
+    }
+
+    /// Tokens to be in the cache before the next one is chosen: the last token of the answer
+    /// is run when another is wanted.
+    fn known_len(&self) -> usize {
+        self.prefill_len.max(self.tokens.len() - 1)
     }
 
     /// Whether to make room and go on.
@@ -259,13 +279,15 @@ impl Generation {
 
     fn prefill(&mut self, engine: &mut Engine) -> Result<Step> {
         let done = engine.cached.len();
-        let n = engine.pace.chunk(self.prefill_len - done);
+        let total = self.known_len();
+        let n = engine.pace.chunk(total - done);
         let chunk = &self.tokens[done..done + n];
         engine.forward.set_threads(engine.forward.n_threads());
         let ms = engine.run(chunk)?;
         engine.pace.learn(n, ms);
         self.timings.prefill_ms += ms;
-        let echoes = self.params.echo && self.usage.completion_tokens == 0;
+        let known = self.prompt_logprobs.len() + 1 >= self.prompt_len;
+        let echoes = self.params.echo && self.usage.completion_tokens == 0 && !known;
         if let (true, Some(top)) = (echoes, self.params.logprobs) {
             // Row i foretells token done + i + 1.
             for first in (0..n).step_by(MAX_HEAD) {
@@ -277,7 +299,7 @@ impl Generation {
                 }
             }
         }
-        Ok(Step::Prefill { done: done + n, total: self.prefill_len })
+        Ok(Step::Prefill { done: done + n, total })
     }
 
     /// The next token of the prompt, as part of the answer.
@@ -338,10 +360,11 @@ impl Generation {
     fn run_last(&mut self, engine: &mut Engine) -> Result<()> {
         let start = Instant::now();
         let last = self.tokens.len() - 1;
-        engine.cached.truncate(last);
+        engine.cut(last);
         let left = self.params.max_tokens.map(|n| n - self.usage.completion_tokens);
         let room = engine.context.min(self.tokens.len().saturating_add(left.unwrap_or(usize::MAX)));
-        let room = match self.params.prompt_lookup {
+        // What is drafted in vain has to be forgotten.
+        let room = match self.params.prompt_lookup && engine.forward.can_rewind() {
             true => room.saturating_sub(self.tokens.len() + 1),
             false => 0,
         };
@@ -372,4 +395,15 @@ impl Generation {
         let reasoning = parts.reasoning;
         Finish { reason, text, reasoning, usage: self.usage, timings: self.timings }
     }
+}
+
+/// The tokens whose text has one of `texts` in it, in the order of their ids.
+fn tokens_with(engine: &Engine, texts: &[String]) -> Vec<u32> {
+    let has = |piece: &[u8], text: &[u8]| piece.windows(text.len().max(1)).any(|w| w == text);
+    let tokens = 0..engine.forward.config().n_vocab as u32;
+    let breaks = |token: &u32| {
+        let piece = engine.tokenizer().piece(*token);
+        texts.iter().any(|text| has(&piece, text.as_bytes()))
+    };
+    tokens.filter(breaks).collect()
 }

@@ -2,14 +2,15 @@
 //! the header is read as soon as it is complete, and what cannot run is refused then.
 
 use super::engine::{About, Engine};
+use super::fingerprint::Fingerprint;
+use super::memory::{Outlook, Preflight};
 use crate::chat::ChatTemplate;
-use crate::gguf::{Header, Parsed};
+use crate::gguf::{Header, Parsed, Split};
 use crate::kv_cache::KvType;
 use crate::model::{Config, Forward, WeightsReader};
 use crate::team::Team;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
-use serde::Serialize;
 
 /// How to run a model.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct LoadOptions {
     pub kv_cache: KvType,
     /// Threads, this one among them.
     pub threads: usize,
+    /// Bytes of memory that the device has, where it tells.
+    pub device_memory: Option<u64>,
     /// Seconds since 1970-01-01 00:00 on the local wall clock: the date that templates show.
     pub clock: fn() -> i64,
 }
@@ -28,29 +31,64 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     /// One thread, and universal time.
     fn default() -> LoadOptions {
-        LoadOptions { context: None, kv_cache: KvType::default(), threads: 1, clock: unix_seconds }
+        LoadOptions {
+            context: None,
+            kv_cache: KvType::default(),
+            threads: 1,
+            device_memory: None,
+            clock: unix_seconds,
+        }
     }
 }
 
 /// Longest context that is allocated unasked.
 pub const DEFAULT_CONTEXT: usize = 4096;
 
-/// Takes a GGUF file piece by piece.
+/// Takes a GGUF file piece by piece, or the parts of a split one.
+///
+/// Of a split model, what cannot run is refused before weights are read, as of a whole one.
+/// So its parts' headers come first: after each push, as long as [`Loader::missing_part`]
+/// names one, it is to be given by [`Loader::add_part`]. Then come the rest of the first
+/// part, [`Loader::next_part`], the second part from its first byte, and so on.
 pub struct Loader {
     options: LoadOptions,
+    /// Bytes of the file at hand that have come.
     received: u64,
+    fingerprint: Fingerprint,
     stage: Stage,
 }
 
 enum Stage {
-    Header { bytes: Vec<u8>, at_least: u64 },
-    Tensors(Box<Parts>),
+    Header {
+        bytes: Vec<u8>,
+        at_least: u64,
+    },
+    /// The first part's bytes are held until all headers are there.
+    Parts {
+        bytes: Vec<u8>,
+        headers: Vec<Header>,
+        split: Split,
+    },
+    Tensors {
+        parts: Box<Parts>,
+        files: Files,
+    },
+}
+
+/// The files of a model, as they lie behind one another.
+struct Files {
+    lengths: Vec<u64>,
+    /// `None` for a single file.
+    split: Option<Split>,
+    /// The file at hand, and where it begins.
+    at: usize,
+    start: u64,
 }
 
 /// What an engine is made of, once the header is read.
 struct Parts {
     weights: WeightsReader,
-    context: usize,
+    need: Preflight,
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
@@ -59,7 +97,8 @@ struct Parts {
 impl Loader {
     /// Waits for the file's first bytes.
     pub fn new(options: LoadOptions) -> Loader {
-        Loader { options, received: 0, stage: Stage::Header { bytes: Vec::new(), at_least: 0 } }
+        let stage = Stage::Header { bytes: Vec::new(), at_least: 0 };
+        Loader { options, received: 0, fingerprint: Fingerprint::default(), stage }
     }
 
     /// Takes the next bytes of the file, however it is cut.
@@ -67,38 +106,141 @@ impl Loader {
     /// # Errors
     /// Everything that is wrong with the file, as soon as it can be known: a model that
     /// cannot run is refused when its header is complete, before its weights are there.
-    pub fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let position = self.received;
         self.received += bytes.len() as u64;
-        if let Stage::Header { bytes: held, at_least } = &mut self.stage {
-            held.extend_from_slice(bytes);
-            if (held.len() as u64) < *at_least {
-                return Ok(());
-            }
-            let header = match Header::parse(held)? {
-                Parsed::NeedMore { at_least: n } => {
-                    *at_least = n;
+        self.fingerprint.update(bytes);
+        match &mut self.stage {
+            Stage::Header { bytes: held, at_least } => {
+                held.extend_from_slice(bytes);
+                if (held.len() as u64) < *at_least {
                     return Ok(());
                 }
-                Parsed::Complete(header) => header,
-            };
-            let before = held.len() - bytes.len();
-            let data = header.data_offset as usize;
-            // What of this piece is beyond the header; the padding may still be to come.
-            bytes = &bytes[data.saturating_sub(before).min(bytes.len())..];
-            self.stage = Stage::Tensors(Box::new(Parts::new(&header, &self.options)?));
-        }
-        let position = self.received - bytes.len() as u64;
-        match &mut self.stage {
-            Stage::Tensors(parts) => parts.weights.push(position, bytes),
-            Stage::Header { .. } => Ok(()),
+                match Header::parse(held)? {
+                    Parsed::NeedMore { at_least: n } => *at_least = n,
+                    Parsed::Complete(header) => {
+                        let held = std::mem::take(held);
+                        return self.start(header, held);
+                    }
+                }
+                Ok(())
+            }
+            Stage::Parts { bytes: held, .. } => {
+                held.extend_from_slice(bytes);
+                Ok(())
+            }
+            Stage::Tensors { parts, files } => files.push(&mut parts.weights, position, bytes),
         }
     }
 
-    /// The file's length as its header tells it, once the header is there.
+    /// Goes on with the first file's header; `bytes` are what has come of the file.
+    fn start(&mut self, header: Header, bytes: Vec<u8>) -> Result<()> {
+        match header.split()? {
+            None => {
+                let lengths = vec![header.file_len()];
+                self.plan(&header, Files { lengths, split: None, at: 0, start: 0 }, &bytes)
+            }
+            Some(split) => {
+                header.check_part_of(split, 0)?;
+                self.stage = Stage::Parts { bytes, headers: vec![header], split };
+                Ok(())
+            }
+        }
+    }
+
+    fn plan(&mut self, header: &Header, files: Files, bytes: &[u8]) -> Result<()> {
+        let mut parts = Box::new(Parts::new(header, &self.options)?);
+        files.push(&mut parts.weights, 0, bytes)?;
+        self.stage = Stage::Tensors { parts, files };
+        Ok(())
+    }
+
+    /// The part of a split model whose header is to be given next.
+    pub fn missing_part(&self) -> Option<Split> {
+        match &self.stage {
+            Stage::Parts { headers, split, .. } => {
+                Some(Split { no: headers.len() as u32, ..*split })
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes the header of [`Loader::missing_part`].
+    ///
+    /// # Errors
+    /// [`Error::SplitMismatch`]; with the last one as [`Loader::push`].
+    pub fn add_part(&mut self, header: Header) -> Result<()> {
+        let Stage::Parts { bytes, headers, split } = &mut self.stage else {
+            return Err(Error::Internal { what: "no part was missing".into() });
+        };
+        header.check_part_of(*split, headers.len() as u32)?;
+        headers.push(header);
+        if headers.len() < split.count as usize {
+            return Ok(());
+        }
+        let (headers, bytes) = (std::mem::take(headers), std::mem::take(bytes));
+        let lengths = headers.iter().map(Header::file_len).collect();
+        let files = Files { lengths, split: Some(*split), at: 0, start: 0 };
+        self.plan(&Header::join(&headers)?, files, &bytes)
+    }
+
+    /// Ends the file at hand. Returns the part whose bytes are to come next; `None` after the
+    /// last one.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] if bytes of this file are missing.
+    pub fn next_part(&mut self) -> Result<Option<Split>> {
+        let have = self.received;
+        let files = match &mut self.stage {
+            Stage::Tensors { files, .. } => files,
+            Stage::Header { at_least, .. } => {
+                return Err(Error::Truncated { need: (*at_least).max(have + 1), have });
+            }
+            Stage::Parts { .. } => {
+                return Err(Error::Internal { what: "headers of parts are missing".into() });
+            }
+        };
+        let need = files.lengths[files.at];
+        if have < need {
+            return Err(Error::Truncated { need, have });
+        }
+        if files.at + 1 == files.lengths.len() {
+            return Ok(None);
+        }
+        files.start += need;
+        files.at += 1;
+        self.received = 0;
+        Ok(files.split.map(|split| Split { no: files.at as u32, ..split }))
+    }
+
+    /// What the model is and will take, once its headers are there.
+    pub fn outlook(&self) -> Option<Outlook> {
+        let Stage::Tensors { parts, .. } = &self.stage else { return None };
+        Some(Outlook {
+            name: parts.about.name.clone(),
+            architecture: parts.weights.config().architecture.clone(),
+            parameters: parts.about.parameters,
+            quantization: parts.about.quantization.clone(),
+            file_bytes: parts.weights.file_len(),
+            needed: parts.need.needed(),
+            memory: parts.need,
+        })
+    }
+
+    /// Whether the model is in several files, as far as is known.
+    pub fn is_split(&self) -> bool {
+        match &self.stage {
+            Stage::Header { .. } => false,
+            Stage::Parts { .. } => true,
+            Stage::Tensors { files, .. } => files.split.is_some(),
+        }
+    }
+
+    /// The length of all files together, as their headers tell it, once they are there.
     pub fn file_len(&self) -> Option<u64> {
         match &self.stage {
-            Stage::Header { .. } => None,
-            Stage::Tensors(parts) => Some(parts.weights.file_len()),
+            Stage::Header { .. } | Stage::Parts { .. } => None,
+            Stage::Tensors { parts, .. } => Some(parts.weights.file_len()),
         }
     }
 
@@ -106,36 +248,44 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::Truncated`], [`Error::OutOfMemory`].
-    pub fn finish(self) -> Result<Engine> {
-        let have = self.received;
-        let parts = match self.stage {
-            Stage::Tensors(parts) if parts.weights.is_complete() => *parts,
-            Stage::Tensors(parts) => {
-                return Err(Error::Truncated { need: parts.weights.file_len(), have });
-            }
-            Stage::Header { at_least, .. } => {
-                return Err(Error::Truncated { need: at_least.max(have + 1), have });
-            }
+    pub fn finish(mut self) -> Result<Engine> {
+        if let Some(Split { no, .. }) = self.next_part()? {
+            let what = "it has not been read".into();
+            return Err(Error::SplitMismatch { part: no + 1, what });
+        }
+        let Stage::Tensors { parts, .. } = self.stage else {
+            return Err(Error::Internal { what: "a model ended without a plan".into() });
         };
-        let Parts { context, weights, tokenizer, template, about } = parts;
+        let Parts { need, weights, tokenizer, template, about } = *parts;
+        let context = need.context;
         let (config, weights) = weights.finish()?;
         let LoadOptions { kv_cache, threads, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
-        Ok(Engine::new(forward, kv_cache, context, tokenizer, template, about))
+        let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
+        engine.fingerprint = self.fingerprint.finish();
+        Ok(engine)
+    }
+}
+
+impl Files {
+    /// Takes bytes that stand at `position` of the file at hand; padding at its end is left out.
+    fn push(&self, weights: &mut WeightsReader, position: u64, bytes: &[u8]) -> Result<()> {
+        let rest = self.lengths[self.at].saturating_sub(position);
+        let bytes = &bytes[..rest.min(bytes.len() as u64) as usize];
+        weights.push(self.start + position, bytes)
     }
 }
 
 impl Parts {
     fn new(header: &Header, options: &LoadOptions) -> Result<Parts> {
+        header.check_is_model()?;
         let weights = WeightsReader::new(header)?;
         let context = context(weights.config(), options.context)?;
-        let (packed, kv_cache) = weights.memory(options.kv_cache, context);
-        let needed = packed.saturating_add(kv_cache);
-        if needed > isize::MAX as u64 * 2 {
-            return Err(Error::OutOfMemory { needed }); // more than addresses reach
-        }
         let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
+        let need = weights.memory(options.kv_cache, context);
+        let need = Preflight::new(weights.config(), need, context);
+        need.reserve(weights.largest(), options.device_memory)?;
         let about = About {
             name: header.metadata.opt_str("general.name")?.map(str::to_string),
             quantization: weights.quantization(),
@@ -146,7 +296,7 @@ impl Parts {
         if let Some(end) = template.end_of_answer() {
             tokenizer.end_answers_at(&end);
         }
-        Ok(Parts { weights, context, tokenizer, template, about })
+        Ok(Parts { weights, need, tokenizer, template, about })
     }
 }
 
@@ -164,23 +314,14 @@ fn context(config: &Config, asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// Bytes that a model will take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Preflight {
-    /// Packed weights.
-    pub weights: u64,
-    /// Keys and values of the whole context.
-    pub kv_cache: u64,
-    /// Positions of the context.
-    pub context: usize,
-}
-
-/// Checks everything that a header tells, and what memory the model will take.
+/// Checks everything that a header tells, and what memory the model will take. Of a split
+/// model it takes [`Header::join`].
 ///
 /// # Errors
 /// As [`Loader::push`].
 pub fn preflight(header: &Header, options: &LoadOptions) -> Result<Preflight> {
-    let Parts { weights, context, .. } = Parts::new(header, options)?;
-    let (weights, kv_cache) = weights.memory(options.kv_cache, context);
-    Ok(Preflight { weights, kv_cache, context })
+    if let Some(split) = header.split()? {
+        header.check_part_of(split, 0)?;
+    }
+    Ok(Parts::new(header, options)?.need)
 }

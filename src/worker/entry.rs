@@ -86,3 +86,12 @@ pub(super) fn memory_bytes() -> u64 {
     const PAGE: u64 = 64 << 10;
     core::arch::wasm32::memory_size(0) as u64 * PAGE
 }
+
+/// Bytes of memory that this device has, as far as the browser tells: rounded, and no more
+/// than some limit of its own.
+pub(super) fn device_memory() -> Option<u64> {
+    const GIB: f64 = (1u64 << 30) as f64;
+    let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into()).ok()?;
+    let told = js_sys::Reflect::get(&navigator, &"deviceMemory".into()).ok()?;
+    told.as_f64().map(|gib| (gib * GIB) as u64)
+}

@@ -67,13 +67,12 @@ impl Fields {
     }
 
     /// One text or several.
-    pub fn texts(&mut self, name: &str) -> Result<Vec<String>> {
-        let texts = self.typed(name, "a string or an array of strings", |value| match value {
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        self.typed(name, "a string or an array of strings", |value| match value {
             Value::String(text) => Some(vec![std::mem::take(text)]),
             Value::Array(texts) => texts.iter().map(|t| t.as_str().map(String::from)).collect(),
             _ => None,
-        })?;
-        Ok(texts.unwrap_or_default())
+        })
     }
 
     /// An object's own fields.
@@ -155,8 +154,8 @@ mod tests {
         assert_eq!(fields.count("count"), Ok(Some(2)));
         assert_eq!(fields.integer("integer"), Ok(Some(-3)));
         assert_eq!(fields.tokens("tokens"), Ok(Some(vec![1, 2])));
-        assert_eq!(fields.texts("one"), Ok(vec!["x".into()]));
-        assert_eq!(fields.texts("several"), Ok(vec!["x".into(), "y".into()]));
+        assert_eq!(fields.texts("one"), Ok(Some(vec!["x".into()])));
+        assert_eq!(fields.texts("several"), Ok(Some(vec!["x".into(), "y".into()])));
         assert_eq!(fields.object("object").map(|o| o.len()), Ok(1));
         assert_eq!(fields.number("null"), Ok(None));
         assert_eq!(fields.number("absent"), Ok(None));

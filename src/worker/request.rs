@@ -1,10 +1,10 @@
 //! The request for a completion: the OpenAI shapes' fields, and those that are ours.
 
-use super::fields::{Fields, must_be, token_ids};
+use super::fields::{Fields, bad, must_be, token_ids};
+use super::sampling;
+use crate::Result;
 use crate::chat::RenderInput;
-use crate::sampling::SamplingParams;
 use crate::session::{ContextPolicy, GenerateParams};
-use crate::{Error, Result};
 use serde_json::{Map, Value};
 
 /// What to complete, and how.
@@ -16,6 +16,26 @@ pub struct CompletionRequest {
     pub params: GenerateParams,
     /// Whether reasoning is kept apart from the answer.
     pub separate_reasoning: bool,
+    /// Deltas that may lie unread at a time; any number where `None`.
+    pub window: Option<usize>,
+}
+
+/// Continuations to compare.
+#[derive(Clone, Debug)]
+pub struct RankRequest {
+    /// What comes before them all.
+    pub prompt: Prompt,
+    /// The texts; special text in them is not recognised.
+    pub continuations: Vec<String>,
+}
+
+impl RankRequest {
+    pub(super) fn from_fields(fields: &mut Fields) -> Result<RankRequest> {
+        let prompt = prompt(fields)?;
+        let continuations = fields.texts("continuations")?;
+        let missing = || bad("`continuations` is missing".into());
+        Ok(RankRequest { prompt, continuations: continuations.ok_or_else(missing)? })
+    }
 }
 
 /// What a completion continues.
@@ -42,31 +62,19 @@ impl CompletionRequest {
         for name in IGNORED {
             fields.take(name);
         }
-        refuse_unless_neutral(&mut fields, "n", 1.0)?;
-        refuse_unless_neutral(&mut fields, "frequency_penalty", 0.0)?;
-        refuse_unless_neutral(&mut fields, "presence_penalty", 0.0)?;
         let prompt = prompt(&mut fields)?;
-        let default = SamplingParams::default();
         let max_tokens = fields.count("max_tokens")?;
+        let default = GenerateParams::default();
+        let breakers = fields.texts("dry_sequence_breakers")?;
         let params = GenerateParams {
             max_tokens: fields.count("max_completion_tokens")?.or(max_tokens),
-            sampling: SamplingParams {
-                temperature: fields.number("temperature")?.unwrap_or(default.temperature),
-                top_k: fields.count("top_k")?.unwrap_or(default.top_k),
-                top_p: fields.number("top_p")?.unwrap_or(default.top_p),
-                min_p: fields.number("min_p")?.unwrap_or(default.min_p),
-                repetition_penalty: fields
-                    .number("repetition_penalty")?
-                    .unwrap_or(default.repetition_penalty),
-                // Only a name for the sequence of random numbers: the sign does not matter.
-                seed: fields.integer("seed")?.map_or(seed, |seed| seed as u64),
-                ..default
-            },
-            stop: fields.texts("stop")?,
+            sampling: sampling::params(&mut fields, seed)?,
+            dry_sequence_breakers: breakers.unwrap_or(default.dry_sequence_breakers),
+            stop: fields.texts("stop")?.unwrap_or_default(),
             ignore_eos: fields.flag("ignore_eos")?.unwrap_or(false),
             cache_prompt: fields.flag("cache_prompt")?.unwrap_or(true),
             prompt_lookup: fields.flag("prompt_lookup")?.unwrap_or(true),
-            logprobs: fields.count("logprobs")?,
+            logprobs: logprobs(&mut fields, matches!(prompt, Prompt::Messages(_)))?,
             echo: fields.flag("echo")?.unwrap_or(false),
             context_policy: match fields.text("context_policy")? {
                 Some(name) => ContextPolicy::parse(&name)?,
@@ -80,11 +88,11 @@ impl CompletionRequest {
             Some(other) => {
                 let what =
                     format!("`reasoning_format` must be \"auto\" or \"none\", not {other:?}");
-                return Err(Error::BadRequest { what });
+                return Err(bad(what));
             }
         };
         fields.finish()?;
-        Ok(CompletionRequest { prompt, params, separate_reasoning })
+        Ok(CompletionRequest { prompt, params, separate_reasoning, window: None })
     }
 }
 
@@ -118,19 +126,25 @@ fn prompt(fields: &mut Fields) -> Result<Prompt> {
     }
 }
 
-/// A field that is not supported may still be there with the value that changes nothing.
-fn refuse_unless_neutral(fields: &mut Fields, name: &str, neutral: f32) -> Result<()> {
-    match fields.number(name)? {
-        Some(value) if value != neutral => Err(Error::BadRequest {
-            what: format!("`{name}` is not supported, except as {neutral}"),
-        }),
-        _ => Ok(()),
+/// How many of the most probable tokens to tell beside each token, if any: a number in the
+/// older completions, a flag and a number in a chat.
+fn logprobs(fields: &mut Fields, chat: bool) -> Result<Option<usize>> {
+    if !chat {
+        return fields.count("logprobs");
+    }
+    let (wanted, top) = (fields.flag("logprobs")?.unwrap_or(false), fields.count("top_logprobs")?);
+    match (wanted, top) {
+        (true, top) => Ok(Some(top.unwrap_or(0))),
+        (false, None | Some(0)) => Ok(None),
+        (false, Some(_)) => Err(bad("`top_logprobs` needs `logprobs: true`".into())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
+    use crate::sampling::SamplingParams;
     use serde_json::json;
 
     fn parse(request: Value) -> Result<CompletionRequest> {
@@ -149,7 +163,7 @@ mod tests {
         let request = parse(json!({
             "model": "any", "user": "u", "stream": true, "stream_options": { "include_usage": true },
             "messages": [{ "role": "user", "content": "Hi" }], "tools": [],
-            "n": 1, "frequency_penalty": 0, "max_completion_tokens": 5, "stop": "\n",
+            "frequency_penalty": 0, "max_completion_tokens": 5, "stop": "\n",
             "temperature": 1, "top_p": 0.5, "seed": -1,
         }))
         .unwrap();
@@ -162,6 +176,24 @@ mod tests {
         assert_eq!((params.sampling.temperature, params.sampling.top_p), (1.0, 0.5));
         assert_eq!(params.sampling.seed, u64::MAX);
         assert!(params.cache_prompt && !params.ignore_eos && params.logprobs.is_none());
+    }
+
+    #[test]
+    fn log_probabilities_are_asked_for_in_either_shape() {
+        let chat = |more: Value| {
+            let mut request = json!({ "messages": [] });
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            parse(request).map(|request| request.params.logprobs)
+        };
+        assert_eq!(chat(json!({})), Ok(None));
+        assert_eq!(chat(json!({ "logprobs": false, "top_logprobs": 0 })), Ok(None));
+        assert_eq!(chat(json!({ "logprobs": true })), Ok(Some(0)));
+        assert_eq!(chat(json!({ "logprobs": true, "top_logprobs": 5 })), Ok(Some(5)));
+        assert!(chat(json!({ "top_logprobs": 5 })).is_err());
+        assert!(chat(json!({ "logprobs": 5 })).is_err());
+        let text = parse(json!({ "prompt": "a", "logprobs": 3 })).unwrap();
+        assert_eq!(text.params.logprobs, Some(3));
+        assert!(refusal(json!({ "prompt": "a", "top_logprobs": 3 })).starts_with("`top_logprobs`"));
     }
 
     #[test]
@@ -196,11 +228,13 @@ mod tests {
             ("seed", json!("x")),
             ("stop", json!([1])),
             ("ignore_eos", json!(1)),
-            ("n", json!(2)),
+            ("presence_penalty", json!("x")),
+            ("logit_bias", json!({ "a": 1 })),
+            ("logit_bias", json!({ "5": "a" })),
+            ("mirostat", json!(300)),
+            ("dry_sequence_breakers", json!([1])),
             ("context_policy", json!("slide")),
             ("reasoning_format", json!("raw")),
-            ("presence_penalty", json!(0.1)),
-            ("logit_bias", json!({})),
         ] {
             let what = with(name, value);
             assert!(what.starts_with(&format!("`{name}`")), "{what}");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
-import { TYPE, tinyAs, tinyLlama, tinyWithUnsupportedType, writeGguf } from "./gguf.mjs";
+import { TYPE, string, tinyAs, tinyLlama, tinyWithUnsupportedType, u32, writeGguf, writeHeader } from "./gguf.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
@@ -56,6 +56,32 @@ const CASES = [
     code: "unsupported_type",
     data: ({ tensor, dtype }) => tensor === "blk.0.ffn_up.weight" && dtype.includes(String(TYPE.WITHDRAWN)),
   },
+  // Of these only the header is ever sent: they are refused before their weights are fetched.
+  { title: "a LoRA adapter", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("adapter"))), code: "adapter" },
+  { title: "a projector", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("mmproj"))), code: "projector" },
+  { title: "a vocabulary", answer: headerOf((model) => (model.tensors = [])), code: "vocabulary_only" },
+  {
+    title: "a missing tensor",
+    answer: headerOf(({ tensors }) => tensors.splice(4, 1)),
+    code: "missing_tensor",
+    data: ({ tensor }) => tensor === "blk.0.attn_v.weight",
+  },
+  {
+    title: "a wrong shape",
+    answer: headerOf(({ tensors }) => tensors[8].dims.reverse()),
+    code: "wrong_shape",
+    data: ({ tensor, found, expected }) => tensor === "blk.0.ffn_up.weight" && found[0] === 96 && expected[0] === 64,
+  },
+  {
+    title: "a model that no browser has memory for",
+    answer: headerOf((model) => {
+      model.metadata["llama.feed_forward_length"] = u32(1 << 19);
+      model.metadata["llama.embedding_length"] = u32(4096);
+      for (const tensor of model.tensors) tensor.dims = tensor.dims.map((dim) => ({ 64: 4096, 96: 1 << 19 })[dim] ?? dim);
+    }),
+    code: "too_large",
+    data: ({ needed, available }) => needed > 8 * 2 ** 30 && available > 0 && available < needed,
+  },
   {
     title: "a 404",
     answer: routes.status(404),
@@ -63,6 +89,14 @@ const CASES = [
     data: ({ status, url }) => status === 404 && url.endsWith("/models/case.gguf"),
   },
   { title: "a server error", answer: routes.status(503), code: "http_status", data: ({ status }) => status === 503 },
+  {
+    title: "a file with another SHA-256",
+    answer: routes.bytes(good),
+    options: { sha256: "0".repeat(64) },
+    code: "digest_mismatch",
+    data: ({ expected, found }) => expected === "0".repeat(64) && found.length === 64,
+  },
+  { title: "a SHA-256 that is none", answer: routes.bytes(good), options: { sha256: "abc" }, code: "bad_request" },
   { title: "an HTML page in place of a model", answer: routes.htmlPage(), code: "html_instead_of_model" },
   {
     title: "a connection cut within the header",
@@ -76,11 +110,20 @@ const CASES = [
   },
 ];
 
-for (const { title, answer, code, data } of CASES) {
+/** Answers with the header of a spoilt model and then waits for ever. */
+function headerOf(spoil) {
+  const model = tinyLlama();
+  spoil(model);
+  const tensors = model.tensors.map((tensor) => ({ ...tensor, size: tensor.dims.reduce((n, dim) => n * dim, 4) }));
+  const head = writeHeader({ ...model, tensors });
+  return routes.headOnly(head, tensors.reduce((length, { size }) => length + size, head.length));
+}
+
+for (const { title, answer, options, code, data } of CASES) {
   test(title, async (t) => {
     const url = server.route("models/case.gguf", answer);
     const page = await site.blank(t);
-    const { error } = await page.evaluate((url) => attempt(() => load(url).then(() => "loaded")), url);
+    const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, { retries: 1, ...options }).then(() => "loaded")), { url, options });
     assertError(error, code);
     if (data) assert.ok(data(error.data), `data: ${JSON.stringify(error.data)}`);
     await assertGoodModelWorks(page);
@@ -91,7 +134,7 @@ for (const { title, answer, code, data } of CASES) {
 
 test("nobody listens at the address", async (t) => {
   const page = await site.blank(t);
-  const { error } = await page.evaluate(() => attempt(() => load("http://127.0.0.1:9/model.gguf").then(() => "loaded")));
+  const { error } = await page.evaluate(() => attempt(() => load("http://127.0.0.1:9/model.gguf", { retries: 1 }).then(() => "loaded")));
   assertError(error, "network");
   await assertGoodModelWorks(page);
 });

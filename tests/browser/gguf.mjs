@@ -5,7 +5,7 @@ const MAGIC = 0x46554747; // "GGUF", little-endian
 const ALIGNMENT = 32;
 
 /** GGML tensor type numbers used here. 4 was Q4_2, which was withdrawn. */
-export const TYPE = { F32: 0, WITHDRAWN: 4 };
+export const TYPE = { F32: 0, F16: 1, Q4_0: 2, WITHDRAWN: 4, Q1_0: 41 };
 
 const VALUE = { u32: 4, f32: 6, bool: 7, string: 8, array: 9 };
 
@@ -26,7 +26,18 @@ export const array = (kind, value) => ({ kind: "array", of: kind, value });
  * @param {number} [lies.version]
  * @param {bigint} [lies.tensorCount]
  */
-export function writeGguf({ metadata, tensors }, lies = {}) {
+export function writeGguf(model, lies = {}) {
+  const data = new Writer();
+  for (const tensor of model.tensors) {
+    data.pad(ALIGNMENT);
+    data.bytes(tensor.data);
+  }
+  data.pad(ALIGNMENT);
+  return Buffer.concat([writeHeader(model, lies), data.buffer()]);
+}
+
+/** What stands before the data; a tensor may have its `size` in place of `data`. */
+export function writeHeader({ metadata, tensors }, lies = {}) {
   const head = new Writer();
   head.u32(lies.magic ?? MAGIC);
   head.u32(lies.version ?? 3);
@@ -37,19 +48,28 @@ export function writeGguf({ metadata, tensors }, lies = {}) {
     head.u32(VALUE[entry.kind]);
     head.value(entry);
   }
-  const data = new Writer();
+  let offset = 0;
   for (const tensor of tensors) {
-    data.pad(ALIGNMENT);
     head.string(tensor.name);
     head.u32(tensor.dims.length);
     for (const dim of tensor.dims) head.u64(BigInt(dim));
     head.u32(tensor.type);
-    head.u64(BigInt(data.length));
-    data.bytes(tensor.data);
+    head.u64(BigInt(offset));
+    offset += Math.ceil((tensor.size ?? tensor.data.length) / ALIGNMENT) * ALIGNMENT;
   }
-  data.pad(ALIGNMENT);
   head.pad(ALIGNMENT);
-  return Buffer.concat([head.buffer(), data.buffer()]);
+  return head.buffer();
+}
+
+/** The files of a split model, with so many tensors in each. */
+export function splitGguf({ metadata, tensors }, sizes) {
+  let start = 0;
+  return sizes.map((size, no) => {
+    const split = { "split.no": u32(no), "split.count": u32(sizes.length), "split.tensors.count": u32(tensors.length) };
+    const part = { metadata: no === 0 ? { ...metadata, ...split } : split, tensors: tensors.slice(start, start + size) };
+    start += size;
+    return writeGguf(part);
+  });
 }
 
 /** The smallest sound `llama`: one layer of random F32 weights, a byte-level vocabulary. */

@@ -1,4 +1,6 @@
 //! Writes GGUF headers, right and wrong ones.
+// Each test compiles this module for itself and uses a part of it.
+#![allow(dead_code)]
 
 /// A header under construction; the counts may be made to lie.
 #[derive(Clone)]
@@ -8,6 +10,8 @@ pub(crate) struct Writer {
     pub(crate) claimed_tensors: Option<u64>,
     pub(crate) claimed_keys: Option<u64>,
     pub(crate) keys: Vec<Vec<u8>>,
+    /// Keys beyond one in the entries of `keys`.
+    pub(crate) more_keys: u64,
     pub(crate) tensors: Vec<Vec<u8>>,
     /// The data section is padded to this.
     pub(crate) alignment: usize,
@@ -15,6 +19,7 @@ pub(crate) struct Writer {
 }
 
 pub(crate) const U8: u32 = 0;
+pub(crate) const U16: u32 = 2;
 pub(crate) const U32: u32 = 4;
 pub(crate) const I32: u32 = 5;
 pub(crate) const F32: u32 = 6;
@@ -32,10 +37,37 @@ impl Writer {
             claimed_tensors: None,
             claimed_keys: None,
             keys: Vec::new(),
+            more_keys: 0,
             tensors: Vec::new(),
             alignment: 32,
             data: Vec::new(),
         }
+    }
+
+    /// The metadata of a file, and no tensors.
+    pub(crate) fn like(file: &[u8]) -> Writer {
+        let Ok(pagelm::gguf::Parsed::Complete(header)) = pagelm::gguf::Header::parse(file) else {
+            panic!("not a whole header");
+        };
+        // The keys end where the first tensor's entry begins.
+        let entry = string(header.tensors[0].name.as_bytes());
+        let end = file.windows(entry.len()).position(|bytes| bytes == entry).unwrap();
+        let n_keys = header.metadata.len() as u64;
+        Writer { keys: vec![file[24..end].to_vec()], more_keys: n_keys - 1, ..Writer::new() }
+    }
+
+    /// Adds a tensor with its data.
+    pub(crate) fn tensor_with(
+        mut self,
+        name: &str,
+        dims: &[u64],
+        dtype: u32,
+        data: &[u8],
+    ) -> Writer {
+        self.data.resize(self.data.len().next_multiple_of(self.alignment), 0);
+        let offset = self.data.len() as u64;
+        self.data.extend(data);
+        self.tensor(name, dims, dtype, offset)
     }
 
     /// Adds a key whose value's bytes are given.
@@ -66,7 +98,7 @@ impl Writer {
     /// The header without padding.
     pub(crate) fn header(&self) -> Vec<u8> {
         let n_tensors = self.claimed_tensors.unwrap_or(self.tensors.len() as u64);
-        let n_keys = self.claimed_keys.unwrap_or(self.keys.len() as u64);
+        let n_keys = self.claimed_keys.unwrap_or(self.keys.len() as u64 + self.more_keys);
         let mut bytes = self.magic.to_vec();
         bytes.extend(self.version.to_le_bytes());
         bytes.extend(n_tensors.to_le_bytes());

@@ -22,15 +22,24 @@ const BY_CODE = {
   internal: "reload",
   worker_crashed: "reload",
   unloaded: "reload",
+  engine_moved: "retry",
+  digest_mismatch: "refetch",
 };
 
 const OTHER_MODEL = new Set([
   "bad_address",
+  "bad_manifest",
   "gguf_bad_magic",
   "gguf_bad_version",
   "gguf_bad_header",
   "gguf_bad_metadata",
   "html_instead_of_model",
+  "split_mismatch",
+  "split_part_missing",
+  "vocabulary_only",
+  "adapter",
+  "projector",
+  "not_a_model",
   "masked_model",
   "unsupported_architecture",
   "unsupported_type",
@@ -38,6 +47,7 @@ const OTHER_MODEL = new Set([
   "missing_tensor",
   "wrong_shape",
   "template_failed",
+  "too_large",
   "out_of_memory",
 ]);
 

@@ -55,8 +55,8 @@ fn text(header: &Header, value: &Value, preflight: &Result<Preflight>) -> String
     lines.push(format!("types: {}", value["types"]));
     lines.push(match preflight {
         Ok(need) => format!(
-            "can run: {} bytes of weights, {} of KV cache for {} tokens",
-            need.weights, need.kv_cache, need.context
+            "can run: {} bytes of weights, {} of KV cache for {} tokens, {} beside",
+            need.weights, need.kv_cache, need.context, need.scratch
         ),
         Err(e) => format!("cannot run: {}: {e}", e.code()),
     });

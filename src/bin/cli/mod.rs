@@ -3,19 +3,20 @@
 mod args;
 mod generate;
 mod inspect;
+mod pack;
 mod render;
 mod score;
 mod tokens;
 
 pub(crate) use args::Args;
 use args::Command;
-use pagelm::gguf::{Header, Parsed};
+use pagelm::gguf::{Header, Parsed, Split};
 use pagelm::session::{Engine, LoadOptions, Loader};
 use pagelm::{Error, Result};
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs one command.
 pub(crate) fn run(args: Args) -> Result<()> {
@@ -27,30 +28,63 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Logits(args) => score::logits(&args),
         Command::Score(args) => score::score(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Pack(args) => pack::run(&args),
     }
 }
 
 /// Bytes read from a file at a time.
 const PIECE: usize = 1 << 20;
 
-/// The engine of a model file, read piece by piece as the browser does.
+/// The engine of a model file, or of a split one whose first part it is, read piece by piece
+/// as the browser does.
 fn load(path: &Path, run: &args::Run) -> Result<Engine> {
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let threads = run.threads.unwrap_or_else(cores);
     let mut loader =
         Loader::new(LoadOptions { context: run.context, threads, ..LoadOptions::default() });
-    let mut file = open(path)?;
+    let mut part = path.to_path_buf();
     let mut piece = vec![0; PIECE];
     loop {
-        match file.read(&mut piece).map_err(|e| unreadable(path, &e))? {
-            0 => return loader.finish(),
-            n => loader.push(&piece[..n])?,
+        let mut file = open(&part)?;
+        loop {
+            match file.read(&mut piece).map_err(|e| unreadable(&part, &e))? {
+                0 => break,
+                n => loader.push(&piece[..n])?,
+            }
+            while let Some(split) = loader.missing_part() {
+                part = part_path(path, split)?;
+                loader.add_part(header_of(&part)?)?;
+            }
+        }
+        match loader.next_part()? {
+            None => return loader.finish(),
+            Some(split) => part = part_path(path, split)?,
         }
     }
 }
 
-/// The header of a model file.
+/// The header of a model file; of a split model, that of all parts together.
 fn header(path: &Path) -> Result<Header> {
+    let first = header_of(path)?;
+    let Some(split) = first.split()?.filter(|split| split.no == 0) else { return Ok(first) };
+    let mut parts = vec![first];
+    for no in 1..split.count {
+        parts.push(header_of(&part_path(path, Split { no, ..split })?)?);
+    }
+    Header::join(&parts)
+}
+
+/// Where a part of the model lies whose first part is at `first`.
+fn part_path(first: &Path, part: Split) -> Result<PathBuf> {
+    let path = part.path(&first.to_string_lossy()).map(PathBuf::from)?;
+    if path.exists() {
+        return Ok(path);
+    }
+    let name = path.display().to_string();
+    Err(Error::SplitPartMissing { part: part.no + 1, count: part.count, name })
+}
+
+fn header_of(path: &Path) -> Result<Header> {
     let mut file = open(path)?;
     let mut bytes = Vec::new();
     loop {

@@ -1,0 +1,65 @@
+// A loaded model's worker, which is made anew when it has crashed.
+
+import { Connection } from "./connection.js";
+
+export class Engine {
+  #connection;
+  /** The message that loads the model. */
+  #load;
+  /** While it is loaded again: a promise. */
+  #loading = null;
+  #closed = false;
+
+  constructor(connection, load) {
+    this.#connection = connection;
+    this.#load = load;
+  }
+
+  /**
+   * Starts a worker and loads the model that the message names.
+   *
+   * @returns {Promise<{ engine: Engine, loaded: object }>} with the worker's answer
+   * @throws {PageLMError}
+   */
+  static async load(message, options) {
+    const connection = new Connection();
+    try {
+      const loaded = await connection.request(message, options);
+      return { engine: new Engine(connection, message), loaded };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** The answer to a single message, of a worker of its own. */
+  static async ask(message, options) {
+    const connection = new Connection();
+    try {
+      return await connection.request(message, options);
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** As `Connection.request`. After a crash the model is loaded again first, from the browser's store. */
+  async request(message, options) {
+    if (this.#connection.crashed && !this.#closed) await this.#reload();
+    return this.#connection.request(message, options);
+  }
+
+  close() {
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  #reload() {
+    this.#loading ??= Engine.load(this.#load)
+      .then(({ engine }) => {
+        this.#connection = engine.#connection;
+        if (this.#closed) this.#connection.close();
+      })
+      .finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+}

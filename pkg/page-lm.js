@@ -1,0 +1,285 @@
+// <page-lm model="…gguf">: a chat with a language model that runs in this page, as one
+// element. Until the visitor agrees, nothing of the engine or the model is fetched.
+
+import { Conversation } from "./widget/conversation.js";
+import { LABELS } from "./widget/labels.js";
+import { acquire, bytes, describe, release } from "./widget/models.js";
+import { View } from "./widget/view.js";
+
+const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url)];
+/** Tokens of an answer, unless the attribute `max-tokens` says otherwise. */
+const MAX_TOKENS = 512;
+
+/** The element. Its attributes, methods and events are those of page-lm.d.ts. */
+export class PageLMElement extends HTMLElement {
+  static observedAttributes = ["model", "open", "heading", "placeholder", "inline", "greeting", "suggestions"];
+
+  /** Words of the widget that differ from the default ones. */
+  labels = {};
+  #view = null;
+  #conversation = new Conversation();
+  /** The loaded model, and what it was loaded by. */
+  #lm = null;
+  #key = null;
+  /** While loading: { promise, controller }. */
+  #loading = null;
+  /** Ends the answer that is being written. */
+  #answering = null;
+  /** Resolves when the visitor has agreed: { promise, resolve, reject }. */
+  #consent = null;
+
+  connectedCallback() {
+    this.#view ??= new View(this, this.#words(), this.#actions(), SHEETS);
+    this.#refresh();
+    if (this.#isShown) this.#prepare();
+  }
+
+  disconnectedCallback() {
+    // A move within the page disconnects and connects again.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.stop();
+      this.#loading?.controller.abort();
+      this.#unload();
+    });
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.#view || before === after) return;
+    this.#refresh();
+    if (name === "model" && !this.#lm && !this.#loading) {
+      this.#consent = null;
+      this.#view.dismiss();
+      if (this.#isShown) this.#prepare();
+    }
+    if (name === "open") {
+      this.#emit(after === null ? "close" : "open");
+      if (after !== null) this.#prepare();
+    }
+  }
+
+  /** Shows the chat. */
+  open() {
+    this.setAttribute("open", "");
+  }
+
+  /** Hides it; an answer under way goes on. */
+  close() {
+    this.removeAttribute("open");
+  }
+
+  toggle() {
+    if (this.hasAttribute("open")) this.close();
+    else this.open();
+  }
+
+  /** Forgets the conversation. */
+  clear() {
+    this.stop();
+    this.#conversation.clear();
+    this.#view?.clear();
+    this.#refresh();
+  }
+
+  /** Ends the answer that is being written; what there is of it stays. */
+  stop() {
+    this.#answering?.abort();
+  }
+
+  /** The conversation so far, without the system prompt. */
+  get messages() {
+    return this.#conversation.messages.map((message) => ({ ...message }));
+  }
+
+  /** The loaded model, for everything that the widget does not do; null before. */
+  get lm() {
+    return this.#lm;
+  }
+
+  /** Whether the model is loaded. */
+  get ready() {
+    return this.#lm !== null;
+  }
+
+  /** Loads the model. To call it is to say that the visitor has agreed. */
+  async load() {
+    if (this.#lm) return;
+    this.#consent?.resolve();
+    this.#loading ??= this.#start();
+    await this.#loading.promise;
+  }
+
+  /**
+   * Asks a question as if the visitor had, and waits for the answer. Where the model is not
+   * loaded, the visitor is asked first.
+   *
+   * @param {string} text
+   * @returns {Promise<string>}
+   */
+  async ask(text) {
+    const question = String(text).trim();
+    if (question === "") return "";
+    if (this.#answering) throw new Error("<page-lm> is still answering; call stop() first.");
+    const controller = new AbortController();
+    this.#answering = controller;
+    const turn = this.#view.turn(question);
+    this.#emit("question", { text: question });
+    try {
+      if (!this.#lm) {
+        if (!this.#isShown) this.open();
+        turn.say(""); // it waits for the model
+        await Promise.race([this.#agreed(), aborted(controller.signal)]);
+        await Promise.race([this.load(), aborted(controller.signal)]);
+      }
+      const answer = await this.#conversation.ask(this.#lm, question, this.#settings(), {
+        signal: controller.signal,
+        onProgress: (share) => turn.reading(share),
+        onText: (sofar) => turn.say(sofar),
+      });
+      turn.end(answer.text, answer);
+      this.#emit("answer", answer);
+      return answer.text;
+    } catch (error) {
+      turn.fail(error.name === "AbortError" ? this.#words().stopped : error.message);
+      if (error.name !== "AbortError") this.#emit("error", { error });
+      throw error;
+    } finally {
+      this.#answering = null;
+      this.#view.answering(false);
+    }
+  }
+
+  /** What the visitor can do. */
+  #actions() {
+    return {
+      toggle: () => this.toggle(),
+      close: () => this.close(),
+      clear: () => this.clear(),
+      ask: (text) => void this.ask(text).catch(() => {}),
+      stop: () => this.stop(),
+      agree: () => this.load().catch(() => {}),
+      decline: () => this.#decline(),
+      cancel: () => this.#loading?.controller.abort(),
+    };
+  }
+
+  get #isShown() {
+    return this.hasAttribute("inline") || this.hasAttribute("open");
+  }
+
+  #words() {
+    return { ...LABELS, ...this.labels };
+  }
+
+  #settings() {
+    return {
+      system: this.getAttribute("system"),
+      context: this.getAttribute("context"),
+      max_tokens: this.#number("max-tokens") ?? MAX_TOKENS,
+      temperature: this.#number("temperature") ?? undefined,
+    };
+  }
+
+  #number(name) {
+    const value = this.getAttribute(name);
+    return value === null || !Number.isFinite(Number(value)) ? null : Number(value);
+  }
+
+  /** Makes the page show what the attributes say. */
+  #refresh() {
+    this.#view.refresh({
+      open: this.#isShown,
+      inline: this.hasAttribute("inline"),
+      heading: this.getAttribute("heading"),
+      placeholder: this.getAttribute("placeholder"),
+      greeting: this.#conversation.messages.length === 0 ? this.getAttribute("greeting") : null,
+      suggestions: this.#conversation.messages.length === 0 ? (this.getAttribute("suggestions") ?? "").split("|").map((text) => text.trim()).filter(Boolean) : [],
+    });
+  }
+
+  /** Tells the visitor what is to be downloaded. */
+  async #prepare() {
+    if (this.#lm || this.#loading || this.#consent) return;
+    const model = this.getAttribute("model");
+    if (!model) return this.#view.fail("<page-lm> needs the attribute `model`: the address of a .gguf file.", false);
+    this.#consent = promise();
+    this.#consent.promise.catch(() => {});
+    const about = await describe(model, this.#number("size"));
+    if (!this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+  }
+
+  #agreed() {
+    return this.#loading ? undefined : this.#prepare().then(() => this.#consent?.promise);
+  }
+
+  #decline() {
+    this.stop();
+    this.#consent = null; // who asks again is asked again
+    this.#emit("decline");
+    if (this.hasAttribute("inline")) this.#view.dismiss();
+    else this.close();
+  }
+
+  #start() {
+    const controller = new AbortController();
+    const url = new URL(this.getAttribute("model") ?? "", document.baseURI).href;
+    const options = {};
+    for (const [name, option] of [["threads", "threads"], ["context-length", "context"]]) {
+      const value = this.#number(name);
+      if (value !== null) options[option] = value;
+    }
+    const onProgress = (progress) => {
+      this.#view.progress(progress);
+      this.#emit("progress", progress);
+    };
+    this.#emit("consent");
+    this.#view.progress({ phase: "download", loaded: 0, total: null });
+    const load = async () => {
+      try {
+        const lm = await acquire(url, options, onProgress, controller.signal);
+        if (!this.isConnected) {
+          release(url, options);
+          throw new DOMException("The element has left the page.", "AbortError");
+        }
+        this.#lm = lm;
+        this.#key = [url, options];
+        this.#view.loaded();
+        this.#emit("ready", { info: lm.info });
+      } catch (error) {
+        this.#consent = null;
+        this.#loading = null;
+        if (error.name === "AbortError") this.#prepare();
+        else {
+          this.#view.fail(error.message, true);
+          this.#emit("error", { error });
+        }
+        throw error;
+      }
+      this.#loading = null;
+    };
+    return { promise: load(), controller };
+  }
+
+  #unload() {
+    if (!this.#lm) return;
+    release(...this.#key);
+    this.#lm = null;
+    this.#consent = null;
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(`page-lm-${type}`, { detail, bubbles: true, composed: true }));
+  }
+}
+
+function promise() {
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+}
+
+function aborted(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("Stopped.", "AbortError")), { once: true }));
+}
+
+if (!customElements.get("page-lm")) customElements.define("page-lm", PageLMElement);

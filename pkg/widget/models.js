@@ -1,0 +1,78 @@
+// The models of all widgets on this page: widgets with the same model and options have one
+// engine. Nothing here loads the library before it is asked to.
+
+/** key → { promise, users }. */
+const loaded = new Map();
+
+/**
+ * Loads a model, or joins one that is loaded or being loaded.
+ *
+ * @returns {Promise<object>} a PageLM; give it back with `release`
+ */
+export async function acquire(url, options, onProgress, signal) {
+  const key = JSON.stringify([url, options]);
+  let entry = loaded.get(key);
+  if (!entry) {
+    entry = { users: 0, listeners: new Set(), controller: new AbortController() };
+    entry.promise = load(url, options, entry);
+    entry.promise.catch(() => loaded.delete(key));
+    loaded.set(key, entry);
+  }
+  entry.users++;
+  entry.listeners.add(onProgress);
+  const leave = () => release(url, options);
+  signal?.addEventListener("abort", leave, { once: true });
+  try {
+    const aborted = new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    return await Promise.race([entry.promise, aborted]);
+  } finally {
+    entry.listeners.delete(onProgress);
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+/** Ends a model that nobody uses any more. */
+export function release(url, options) {
+  const key = JSON.stringify([url, options]);
+  const entry = loaded.get(key);
+  if (!entry || --entry.users > 0) return;
+  loaded.delete(key);
+  entry.controller.abort();
+  entry.promise.then((lm) => lm.unload()).catch(() => {});
+}
+
+async function load(url, options, { listeners, controller }) {
+  const { PageLM } = await import("../pagelm.js");
+  const onProgress = (progress) => listeners.forEach((listener) => listener(progress));
+  return PageLM.load(url, { ...options, onProgress, signal: controller.signal });
+}
+
+/** What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored. */
+export async function describe(url, size) {
+  const address = new URL(url, document.baseURI);
+  const name = decodeURIComponent(address.pathname.split("/").at(-1)).replace(/\.gguf$/i, "");
+  const about = { name, host: address.host, bytes: size, stored: false };
+  const { models } = await import("../models.js");
+  const found = await models().catch(() => []);
+  address.hash = "";
+  const copy = found.find((model) => model.complete && model.url === address.href);
+  if (copy) return { ...about, bytes: copy.bytes, stored: true };
+  if (about.bytes === null) about.bytes = await lengthOf(address);
+  return about;
+}
+
+async function lengthOf(address) {
+  try {
+    const response = await fetch(address, { method: "HEAD" });
+    const length = Number(response.headers.get("Content-Length"));
+    return response.ok && length > 0 ? length : null;
+  } catch {
+    return null; // the load itself will say what is wrong
+  }
+}
+
+/** Bytes for people. */
+export function bytes(n) {
+  if (n < 1e6) return `${Math.max(1, Math.round(n / 1e3))} kB`;
+  return n < 1e9 ? `${Math.round(n / 1e6)} MB` : `${(n / 1e9).toFixed(1)} GB`;
+}
