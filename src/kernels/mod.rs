@@ -12,6 +12,8 @@
 mod attend;
 mod f32x4;
 mod float;
+#[cfg(target_arch = "wasm32")]
+mod lanes;
 mod level;
 mod product;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -20,7 +22,7 @@ mod row;
 #[cfg_attr(all(target_arch = "wasm32", not(test)), allow(dead_code))] // the tests' reference
 mod scalar;
 #[cfg(target_arch = "wasm32")]
-// The relaxed level builds on its helpers and runs its kernels in tests only.
+// With relaxed SIMD it runs in tests only.
 #[cfg_attr(all(target_feature = "relaxed-simd", not(test)), allow(dead_code))]
 mod simd128;
 mod stripe;

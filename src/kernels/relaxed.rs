@@ -11,11 +11,11 @@
 //! Q8 the activation x is written as x + 127 = a + b with both in 0..=127, two dots.
 
 use super::f32x4::{F32x4, HalfReader, opaque};
-use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
-use super::simd128::{
+use super::lanes::{
     Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
     splat4, store, table4_unpack, to_f32,
 };
+use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
