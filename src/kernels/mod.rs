@@ -18,6 +18,8 @@ mod level;
 mod product;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod relaxed_q8;
 mod row;
 #[cfg_attr(all(target_arch = "wasm32", not(test)), allow(dead_code))] // the tests' reference
 mod scalar;
