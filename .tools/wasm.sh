@@ -79,20 +79,3 @@ optimise() {
   # shellcheck disable=SC2086 # a list of options
   .tools/node_modules/.bin/wasm-opt -O3 $features --strip-debug --strip-producers "$in" -o "$out"
 }
-
-# What the page loads beside its own files: the package, and two modules of npm.
-build_page() {
-  [ -e www/pkg ] || ln -s ../pkg www/pkg
-  vendor marked lib/marked.esm.js marked.js
-  vendor dompurify dist/purify.es.mjs dompurify.js
-}
-
-# vendor PACKAGE FILE NAME: FILE of the npm package and its licence, into www/vendor.
-# Their source maps stay behind, so the reference to them goes too.
-vendor() {
-  local from=.tools/node_modules/$1 to=www/vendor/$3
-  stale "$to" "$from/$2" .tools/node_modules/.installed-lock || return 0
-  mkdir -p www/vendor
-  cp "$from/LICENSE" "www/vendor/LICENSE-$1"
-  sed '/^\/\/# sourceMappingURL=/d' "$from/$2" >"$to"
-}
