@@ -359,7 +359,6 @@ impl Error {
             Error::HtmlPage
             | Error::SessionMismatch
             | Error::VocabularyOnly
-            | Error::SessionMismatch
             | Error::Projector
             | Error::Aborted
             | Error::ThreadLost => json!({}),
