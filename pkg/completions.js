@@ -3,7 +3,7 @@
 import { choices, total } from "./choices.js";
 import { chatLogprobs, textLogprobs } from "./logprobs.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal, plainRequest } from "./request.js";
+import { abortSignal, object, plainRequest } from "./request.js";
 import { Stream } from "./stream.js";
 import { WINDOW, readReceipts } from "./window.js";
 
@@ -11,15 +11,18 @@ import { WINDOW, readReceipts } from "./window.js";
 export class Completions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new TextShape(this.#model, request));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new TextShape(this.#model, request));
   }
 }
 
@@ -27,16 +30,25 @@ export class Completions {
 export class ChatCompletions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `chat.completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new ChatShape(this.#model));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new ChatShape(this.#model));
   }
+}
+
+/** A request with the model's own sampling, where it does not say. */
+function withDefaults(request, defaults) {
+  const given = Object.entries(object("request", request)).filter(([, value]) => value != null);
+  return { ...request, ...defaults, ...Object.fromEntries(given) };
 }
 
 async function answer(connection, request, options, shape) {

@@ -148,6 +148,19 @@ impl Engine {
         &self.tokenizer
     }
 
+    /// Takes another chat template in place of the model's own; `clock` is for its dates, as
+    /// in [`LoadOptions`](super::LoadOptions).
+    ///
+    /// # Errors
+    /// [`Error::Template`](crate::Error::Template) if it does not parse.
+    pub fn set_chat_template(&mut self, source: &str, clock: fn() -> i64) -> Result<()> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| self.tokenizer.decode(&[id]));
+        let (bos, eos) = (text(self.tokenizer.bos()), text(self.tokenizer.eos()));
+        self.template = ChatTemplate::new(source, &bos, &eos)?;
+        self.template.set_clock(clock);
+        Ok(())
+    }
+
     /// Messages as the model's template writes them, and as tokens.
     ///
     /// # Errors

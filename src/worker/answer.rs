@@ -27,7 +27,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
             seat.engine = Some(loaded);
             return Ok(reply);
         }
-        (Request::Preflight(request), _) => return preflight(request, signal).await,
+        (Request::Preflight(request), _) => return preflight(id, request, signal).await,
         (Request::Complete(request), Some(_)) => return complete(*request, seat, ticket).await,
         (request, _) => request,
     };
@@ -176,7 +176,7 @@ pub(super) async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
 
 fn prefilled(id: u32, done: usize, total: usize) {
     let (loaded, total) = (done as u64, Some(total as u64));
-    post(id, Event::Progress(Progress { phase: Phase::Prefill, loaded, total }));
+    post(id, Event::Progress(Progress::new(Phase::Prefill, loaded, total)));
 }
 
 fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
