@@ -25,15 +25,16 @@ const HELPERS = readFileSync(new URL("./page-helpers.js", import.meta.url));
  *
  * @param {object} [options]
  * @param {boolean} [options.isolated] send the isolation headers (default true)
+ * @param {boolean} [options.cors]     let pages of every origin read what is served
  * @param {string} [options.prefix]    path under which the site lies (default "/")
  * @param {boolean} [options.onDisk]   one profile on disk in place of private contexts
  * @param {string[]} [options.args]    further switches for Chromium
  * @param {(profile: string) => Promise<void>} [options.prepare] fills the profile before the start
  * @param {object} [options.contextOptions] Playwright's, for a profile on disk
  */
-export async function openSite({ isolated = true, prefix = "/", onDisk = false, args, prepare, contextOptions } = {}) {
+export async function openSite({ isolated = true, cors = false, prefix = "/", onDisk = false, args, prepare, contextOptions } = {}) {
   requireBuild();
-  const server = await serve({ root: DOCROOT, prefix, isolated });
+  const server = await serve({ root: DOCROOT, prefix, isolated, cors });
   const site = new Site(server);
   after(() => site.close());
   if (onDisk || prepare) site.profile = await launchProfile({ args, prepare, contextOptions });
