@@ -10,6 +10,7 @@
 //! i16, which takes two and cannot overflow within a block: 8 · 2 · 15 · 127 < 2^15; and for
 //! Q8 the activation x is written as x + 127 = a + b with both in 0..=127, two dots.
 
+use super::BLOCK;
 use super::f32x4::{F32x4, HalfReader, opaque};
 use super::lanes::{
     Affine, Q4_D, Q7_D, finish, load, quantise_block, scatter4, splat4, store, table4_unpack,
@@ -18,7 +19,6 @@ use super::level::{Level, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::relaxed_q8::{
     dot_instruction, q8_rows, q8_tile, q8_tile_in_halves, quantise_halves, quantise_whole,
 };
-use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
 
