@@ -67,8 +67,10 @@ impl Ranking {
         engine.forward.set_threads(engine.forward.n_threads());
         // The last token of the prompt foretells a continuation's first: it is run with each.
         let shared = self.prompt.len() - 1;
-        if engine.cached.len() < shared {
-            let done = engine.cached.len();
+        // What the last continuation left is cut off; where layers cannot be cut back that
+        // far, some of the prompt is run again.
+        let done = engine.keep_prefix(&self.prompt, shared);
+        if done < shared {
             let n = engine.pace.chunk(shared - done);
             let ms = engine.run(&self.prompt[done..done + n])?;
             engine.pace.learn(n, ms);
@@ -77,7 +79,6 @@ impl Ranking {
         let Some(continuation) = self.continuations.get(self.logprobs.len()) else {
             return Ok(Some(&self.logprobs));
         };
-        engine.keep_prefix(&self.prompt, shared);
         // The last token of a continuation foretells nothing that is asked.
         let tokens: Vec<u32> = [self.prompt[shared]]
             .iter()
