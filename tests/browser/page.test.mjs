@@ -103,7 +103,7 @@ for (const { title, options, binary, loads } of SITES) {
       await button(page, "Keep as preset").click();
       await page.getByLabel("Name of the preset").fill("Pirate");
       await button(page, "Save").click();
-      assert.equal(await page.getByLabel("Preset").locator("option:checked").innerText(), "Pirate");
+      await until(async () => (await page.getByLabel("Preset").locator("option:checked").innerText()) === "Pirate", "the preset is not kept");
       await button(page, "Delete preset").click();
       await button(page, "Reset").click();
       assert.notEqual(await longest.inputValue(), "5");
