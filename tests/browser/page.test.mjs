@@ -107,9 +107,9 @@ for (const { title, options, binary, loads } of SITES) {
       await button(page, "Delete preset").click();
       await button(page, "Reset").click();
       assert.notEqual(await longest.inputValue(), "5");
-      await page.getByLabel("Theme").selectOption("Dark");
+      await page.getByRole("combobox", { name: "Theme" }).selectOption("Dark");
       assert.equal(await page.evaluate(() => getComputedStyle(document.body).colorScheme), "dark");
-      await page.getByLabel("Theme").selectOption("As the device");
+      await page.getByRole("combobox", { name: "Theme" }).selectOption("As the device");
       assert.deepEqual(complaints(page), []);
     });
 
