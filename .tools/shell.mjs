@@ -8,7 +8,7 @@ import path from "node:path";
 
 const KEPT = new Set([".css", ".html", ".js", ".json", ".png", ".svg", ".wasm", ".webmanifest"]);
 /** Of other pages, of the worker itself, and of developers. */
-const LEFT_OUT = /^(models|examples)\/|^(sw|shell-files)\.js$|^gallery\.|(^|\/)package\.json$/;
+const LEFT_OUT = /^(models|examples)\/|^pkg\/(page-lm|widget\/)|^(sw|shell-files)\.js$|^gallery\.|(^|\/)package\.json$/;
 
 const [root] = process.argv.slice(2);
 const files = {};

@@ -103,13 +103,13 @@ for (const { title, options, binary, loads } of SITES) {
       await button(page, "Keep as preset").click();
       await page.getByLabel("Name of the preset").fill("Pirate");
       await button(page, "Save").click();
-      assert.equal(await page.getByLabel("Preset").locator("option:checked").innerText(), "Pirate");
+      await until(async () => (await page.getByLabel("Preset").locator("option:checked").innerText()) === "Pirate", "the preset is not kept");
       await button(page, "Delete preset").click();
       await button(page, "Reset").click();
       assert.notEqual(await longest.inputValue(), "5");
-      await page.getByLabel("Theme").selectOption("Dark");
+      await page.getByRole("combobox", { name: "Theme" }).selectOption("Dark");
       assert.equal(await page.evaluate(() => getComputedStyle(document.body).colorScheme), "dark");
-      await page.getByLabel("Theme").selectOption("As the device");
+      await page.getByRole("combobox", { name: "Theme" }).selectOption("As the device");
       assert.deepEqual(complaints(page), []);
     });
 

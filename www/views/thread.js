@@ -5,14 +5,14 @@ import { h } from "../lib/dom.js";
 import { Pin } from "../lib/pin.js";
 import "./message.js";
 
-const SLICE_MS = 8;
-/** Drawn at once: about a screen. */
-const AT_ONCE = 6;
+const SLICE_MS = 5;
 
 class Thread extends HTMLElement {
   #talk;
   #log = h("div", { class: "log" });
   #frame = 0;
+  /** Messages that are not drawn yet, the oldest first. */
+  #earlier = [];
   /** Keeps the end in view while the reader is there. */
   pin = new Pin((held) => this.dispatchEvent(new CustomEvent("end-held", { detail: held })));
 
@@ -28,11 +28,11 @@ class Thread extends HTMLElement {
   show(talk) {
     this.#talk = talk;
     this.#drop([...this.#log.children]);
-    const path = talk.path;
-    const first = Math.max(0, path.length - AT_ONCE);
-    this.#log.append(...path.slice(first).map((message) => this.#make(message)));
-    if (path.length > 0) this.pin.toEnd();
-    if (first > 0) this.#drawEarlier(path.slice(0, first));
+    this.#earlier = talk.path;
+    this.pin.held = true;
+    // Until a screen is full, what is there would move.
+    this.#log.style.visibility = "hidden";
+    this.#slice();
   }
 
   /** Follows the conversation onto another branch, or to messages that were added. */
@@ -75,21 +75,19 @@ class Thread extends HTMLElement {
     for (const element of elements) element.remove();
   }
 
-  #earlier = [];
-
-  #drawEarlier(messages) {
-    this.#earlier = messages;
-    const slice = () => {
-      const end = performance.now() + SLICE_MS;
-      const { scrollHeight } = document.documentElement;
-      const made = [];
-      while (this.#earlier.length > 0 && performance.now() < end) made.unshift(this.#make(this.#earlier.pop()));
-      this.#log.prepend(...made);
-      if (this.pin.held) this.pin.toEnd();
-      else if (!CSS.supports("overflow-anchor", "auto")) window.scrollBy(0, document.documentElement.scrollHeight - scrollHeight);
-      this.#frame = this.#earlier.length > 0 ? requestAnimationFrame(slice) : 0;
-    };
-    this.#frame = requestAnimationFrame(slice);
+  /** Draws some of the messages before those that are drawn, and the others in the next frames. */
+  #slice() {
+    const end = performance.now() + SLICE_MS;
+    const anchored = this.pin.held || CSS.supports("overflow-anchor", "auto");
+    const before = anchored ? 0 : document.documentElement.scrollHeight;
+    const made = [];
+    while (this.#earlier.length > 0 && (made.length === 0 || performance.now() < end)) made.unshift(this.#make(this.#earlier.pop()));
+    this.#log.prepend(...made);
+    // The end is followed when the height has changed.
+    if (!anchored) window.scrollBy(0, document.documentElement.scrollHeight - before);
+    const last = this.#earlier.length === 0;
+    if (this.#log.style.visibility && (last || this.#log.offsetHeight > innerHeight)) this.#log.style.visibility = "";
+    this.#frame = last ? 0 : requestAnimationFrame(() => this.#slice());
   }
 
   /** Draws what is left, for an act that needs all. */
@@ -97,6 +95,7 @@ class Thread extends HTMLElement {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#log.prepend(...this.#earlier.splice(0).map((message) => this.#make(message)));
+    this.#log.style.visibility = "";
   }
 }
 
