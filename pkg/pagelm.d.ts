@@ -51,6 +51,8 @@ export interface Info {
   readonly context: number;
   /** How keys and values are kept. */
   readonly kv_cache: KvType;
+  /** Keys and values of one position: twice `layers` × `heads` × `head_dim` numbers. */
+  readonly kv_shape: { readonly layers: number; readonly heads: number; readonly head_dim: number };
   /** Positions that the model was trained for. */
   readonly context_train: number;
   /** Tokens in the vocabulary. */
@@ -404,6 +406,13 @@ export interface NoEcho {
   echo?: false | null | undefined;
 }
 
+/** A conversation as the model reads it. */
+export interface Rendered {
+  /** What the template wrote. */
+  text: string;
+  tokens: number[];
+}
+
 /** How probable a text is to the model. */
 export interface Score {
   /** The text's tokens, with those that the model begins with. */
@@ -444,6 +453,103 @@ export interface Profile {
   decode: PhaseProfile;
 }
 
+/** Saved sessions: what is in the KV cache, kept in IndexedDB. */
+export interface Sessions {
+  /**
+   * Keeps what is in the cache now, which is the last request's prompt and answer, under a
+   * name; one of that name is replaced. `data` is kept beside it: the messages, say.
+   *
+   * @throws {PageLMError} `storage_full`, `storage_unavailable`
+   */
+  save(id: string, options?: { data?: unknown; signal?: AbortSignal | null | undefined }): Promise<SavedSession>;
+  /**
+   * Puts a session back into the cache: a prompt that begins as it does goes on from there,
+   * as `usage` shows. Where another build or another `kv_cache` saved it, its tokens are
+   * computed again.
+   *
+   * @throws {PageLMError} `session_not_found`, `session_mismatch` (another model's),
+   *   `context_overflow` (it was saved with a longer context)
+   */
+  restore(id: string, options?: { signal?: AbortSignal | null | undefined }): Promise<RestoredSession>;
+  /** What is saved in this browser, of any model, the newest first. */
+  list(): Promise<SavedSession[]>;
+  /** Deletes a session. */
+  remove(id: string): Promise<void>;
+}
+
+export interface SavedSession {
+  id: string;
+  /** The model's file name. */
+  model: string;
+  /** Tokens in the cache. */
+  tokens: number;
+  /** Bytes stored. */
+  bytes: number;
+  /** When, in milliseconds since 1970. */
+  saved: number;
+}
+
+export interface RestoredSession extends SavedSession {
+  /** As it was saved. */
+  data: unknown;
+  /** Whether the tokens had to be computed again. */
+  refilled: boolean;
+}
+
+export interface ClassifyOptions extends RequestOptions {
+  /** What to do with the text, in place of our own words. */
+  instruction?: string | undefined;
+  /** Texts whose label is known. */
+  examples?: readonly { text: string; label: string }[] | undefined;
+  /** Whether to take away how probable each label is without any text. Default: `true`. */
+  calibrate?: boolean | undefined;
+  /** Whether to tell the messages that were asked. Default: `false`. */
+  prompt?: boolean | undefined;
+}
+
+export interface Classification {
+  /** The best. */
+  label: string;
+  /** All, the best first. */
+  labels: {
+    label: string;
+    /** Of the labels given, with `calibrate` after that. */
+    probability: number;
+    /** ln P(label | prompt), as the model has it. */
+    logprob: number;
+  }[];
+  usage: { prompt_tokens: number; cached_tokens: number };
+  /** With the option `prompt`. */
+  prompt?: ChatMessage[];
+}
+
+/** How a task that answers in text is done: any field of a request, too. */
+export interface TaskOptions extends GenerationOptions {
+  /** Hears the text so far. */
+  onText?: ((text: string) => void) | undefined;
+  /** Whether to tell the messages that were asked. Default: `false`. */
+  prompt?: boolean | undefined;
+}
+
+export interface TranslateOptions extends TaskOptions {
+  /** The language's English name. */
+  to: string;
+  from?: string | undefined;
+}
+
+export interface SummarizeOptions extends TaskOptions {
+  /** At most so many, about. Default: 60. */
+  words?: number | undefined;
+}
+
+export interface TaskResult {
+  text: string;
+  /** Of all requests together. */
+  usage: Usage;
+  /** With the option `prompt`: the messages of each request. */
+  prompts?: ChatMessage[][];
+}
+
 /** A loaded model. Requests run one after the other, in the order in which they came. */
 export class PageLM {
   private constructor();
@@ -465,6 +571,7 @@ export class PageLM {
 
   readonly chat: { readonly completions: ChatCompletions };
   readonly completions: Completions;
+  readonly sessions: Sessions;
   readonly info: Info;
 
   /** The tokens of a text. With `special`, special tokens are added, and recognised in it. Default: `false`. */
@@ -473,8 +580,20 @@ export class PageLM {
   detokenize(ids: Iterable<number>): Promise<string>;
   /** How many tokens a conversation is, as the model's template writes it. */
   countTokens(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<number>;
+  /** A conversation as the model's template writes it: what `chat.completions` gives the model. */
+  render(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<Rendered>;
   /** How probable a text, or a sequence of tokens, is to the model. */
   score(text: string | Iterable<number>, options?: RequestOptions): Promise<Score>;
+
+  /**
+   * Which of `labels` fits a text best, by how probable the model finds each as the answer.
+   * What comes before the labels is computed once.
+   */
+  classify(text: string, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification>;
+  /** A text in another language, in parts where it is long. */
+  translate(text: string, options: TranslateOptions): Promise<TaskResult>;
+  /** What is essential in a text; a long one in parts, and then the summary of these. */
+  summarize(text: string, options?: SummarizeOptions): Promise<TaskResult>;
 
   /**
    * Where the time goes, for a prompt of `prefill` tokens (512 by default) and `decode`
@@ -526,6 +645,9 @@ export type ErrorCode =
   | "out_of_memory"
   | "thread_lost"
   | "unsupported_browser"
+  // Sessions.
+  | "session_not_found"
+  | "session_mismatch"
   // The engine.
   | "unloaded"
   | "worker_crashed"

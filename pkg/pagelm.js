@@ -6,6 +6,8 @@ import { PageLMError, aborted, badRequest } from "./errors.js";
 import { absoluteUrl, models, remove } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { abortSignal, list, object, plain } from "./request.js";
+import { Sessions } from "./sessions.js";
+import { Tasks } from "./tasks.js";
 
 export { PageLMError };
 
@@ -21,6 +23,7 @@ const VARIANTS = ["simd", "relaxed", "threads"];
 export class PageLM {
   #engine;
   #info;
+  #tasks;
 
   /** Use `PageLM.load`. */
   constructor(engine, info, model) {
@@ -28,6 +31,8 @@ export class PageLM {
     this.#info = Object.freeze(info);
     this.completions = new Completions(engine, model);
     this.chat = { completions: new ChatCompletions(engine, model) };
+    this.sessions = new Sessions(engine, model);
+    this.#tasks = new Tasks(this, engine);
   }
 
   /**
@@ -106,12 +111,14 @@ export class PageLM {
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
-  async countTokens(messages, options = {}) {
-    const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
-    const [surplus] = Object.keys(unknown);
-    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
-    const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#engine.request({ type: REQUEST.COUNT, ...fields })).count;
+  async countTokens(messages, options) {
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...conversation("countTokens", messages, options) })).count;
+  }
+
+  /** A conversation as the model's template writes it: the prompt's text, and its tokens. */
+  async render(messages, options) {
+    const { text, tokens } = await this.#engine.request({ type: REQUEST.RENDER, ...conversation("render", messages, options) });
+    return { text, tokens };
   }
 
   /**
@@ -125,6 +132,21 @@ export class PageLM {
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
     const { tokens, logprobs, nll, perplexity } = await this.#engine.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
+  }
+
+  /** Which of `labels` fits a text best, by how probable the model finds each as the answer. */
+  async classify(text, labels, options) {
+    return this.#tasks.classify(text, labels, options);
+  }
+
+  /** A text in another language. */
+  async translate(text, options) {
+    return this.#tasks.translate(text, options);
+  }
+
+  /** What is essential in a text, however long. */
+  async summarize(text, options) {
+    return this.#tasks.summarize(text, options);
   }
 
   /**
@@ -167,6 +189,14 @@ class Reporter {
     this.#timer = setTimeout(() => this.#report(), REPEAT_MS);
     this.#onProgress({ ...this.#last });
   }
+}
+
+/** What the template of `method` is given, as plain JSON. */
+function conversation(method, messages, options = {}) {
+  const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
+  const [surplus] = Object.keys(unknown);
+  if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of ${method}`);
+  return plain({ messages, add_generation_prompt, tools, documents, variables });
 }
 
 function modelAddress(url) {

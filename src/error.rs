@@ -240,6 +240,11 @@ pub enum Error {
         /// Index of the first bad record.
         record: u32,
     },
+    /// A saved session belongs to another model.
+    #[error(
+        "This session was saved with another model. Load that model, or delete the session and begin anew."
+    )]
+    SessionMismatch,
     /// What the model needs is more than there is, known before its weights are read.
     #[error(
         "The model needs {needed} bytes of memory, and here {available} can be had. Choose a smaller model, a smaller quantisation of it, or a smaller `context`."
@@ -302,6 +307,7 @@ impl Error {
             Error::StorageUnavailable { .. } => "storage_unavailable",
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
+            Error::SessionMismatch => "session_mismatch",
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
@@ -352,6 +358,7 @@ impl Error {
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
             Error::HtmlPage
             | Error::VocabularyOnly
+            | Error::SessionMismatch
             | Error::Projector
             | Error::Aborted
             | Error::ThreadLost => json!({}),

@@ -68,6 +68,12 @@ fn vocabularies_match_the_reference() {
             // The pieces have the space that SentencePiece adds.
             let added = if spaced == " a" && !input.is_empty() { " " } else { "" };
             assert_eq!(stream(&tokenizer, &found), format!("{added}{input}"), "{path:?}");
+            for n in 0..found.len() {
+                let whole = tokenizer.decode(&found[..n]);
+                let added = if n == 0 { "" } else { added };
+                let streamed = stream(&tokenizer, &found[..n]);
+                assert_eq!(streamed, format!("{added}{whole}"), "{path:?}: {input:?}, {n} tokens");
+            }
             compared += 1;
         }
         assert!(compared > 40, "{path:?}");

@@ -10,9 +10,11 @@ mod imp;
 #[path = "f32x4_array.rs"]
 mod imp;
 
-pub(crate) use imp::F32x4;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use imp::opaque;
+pub(crate) use imp::{F32x4, HalfReader};
 
-/// 2^112: what [`F32x4::from_f16_scaled`] leaves out.
+/// 2^112: what [`HalfReader`] leaves out.
 pub(crate) const F16_SCALE: f32 = f32::from_bits(0x7780_0000);
 
 impl F32x4 {
@@ -63,7 +65,7 @@ mod tests {
             let four = [bits; 4];
             // SAFETY: four f16 values are there.
             #[allow(unsafe_code)]
-            let got = unsafe { F32x4::from_f16_scaled(four.as_ptr()) };
+            let got = unsafe { HalfReader::new().read4(four.as_ptr()) };
             assert_eq!(got.mul(F32x4::splat(F16_SCALE)).to_array()[2], want.to_f32());
         }
     }

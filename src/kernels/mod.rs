@@ -31,7 +31,10 @@ pub(crate) use attend::{HALF_SCALE, Half, Rows, score_keys, weigh_values};
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{Level, Q8_BLOCK, TABLE4_BLOCK, affine_scales, q4_block, q7_block};
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
-pub(crate) use row::{add_scaled, rms_norm, rotate_pairs, scale, silu_mul, softmax_terms};
+pub(crate) use row::{
+    add_scaled, centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs,
+    scale, scale_by, sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
+};
 pub(crate) use stripe::{Columns, Stripe};
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]

@@ -5,16 +5,9 @@ use super::f32x4::F32x4;
 /// out = x / sqrt(mean(x²) + eps) · weight (Zhang & Sennrich, 2019). All slices have one length.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     assert!(x.len() == weight.len() && x.len() == out.len());
-    let (x4, x_rest) = x.as_chunks::<4>();
-    let mut squares = [F32x4::zero(); 2];
-    for (i, x) in x4.iter().enumerate() {
-        let x = F32x4::from_array(x);
-        squares[i % 2] = x.mul_add(x, squares[i % 2]);
-    }
-    let rest: f32 = x_rest.iter().map(|x| x * x).sum();
-    let mean = (squares[0].add(squares[1]).sum() + rest) / x.len() as f32;
-    let r = 1.0 / (mean + eps).sqrt();
+    let r = inverse_rms(x, eps);
     let r4 = F32x4::splat(r);
+    let (x4, x_rest) = x.as_chunks::<4>();
     let (w4, w_rest) = weight.as_chunks::<4>();
     let (out4, out_rest) = out.as_chunks_mut::<4>();
     for ((out, x), w) in out4.iter_mut().zip(x4).zip(w4) {
@@ -23,6 +16,34 @@ pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     for ((out, x), w) in out_rest.iter_mut().zip(x_rest).zip(w_rest) {
         *out = x * r * w;
     }
+}
+
+/// 1 / sqrt(mean(x²) + eps).
+#[inline(always)]
+pub(crate) fn inverse_rms(x: &[f32], eps: f32) -> f32 {
+    let (x4, x_rest) = x.as_chunks::<4>();
+    let mut squares = [F32x4::zero(); 2];
+    for (i, x) in x4.iter().enumerate() {
+        let x = F32x4::from_array(x);
+        squares[i % 2] = x.mul_add(x, squares[i % 2]);
+    }
+    let rest: f32 = x_rest.iter().map(|x| x * x).sum();
+    let mean = (squares[0].add(squares[1]).sum() + rest) / x.len() as f32;
+    1.0 / (mean + eps).sqrt()
+}
+
+/// row = row · factor · weight, value by value.
+pub(crate) fn scale_by(row: &mut [f32], factor: f32, weight: &[f32]) {
+    assert!(row.len() == weight.len());
+    for (x, w) in row.iter_mut().zip(weight) {
+        *x *= factor * w;
+    }
+}
+
+/// row -= mean(row) (the first half of layer norm; Ba et al., 2016).
+pub(crate) fn centre(row: &mut [f32]) {
+    let mean = row.iter().sum::<f32>() / row.len() as f32;
+    row.iter_mut().for_each(|x| *x -= mean);
 }
 
 /// gate = silu(gate) · up, silu(x) = x / (1 + e^-x) (Shazeer, 2020).
@@ -41,11 +62,90 @@ pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// row = gelu(row), gelu(x) = x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks &
+/// Gimpel, 2016): the form that GGUF models are run with, whatever they were trained with.
+pub(crate) fn gelu(row: &mut [f32]) {
+    let one = F32x4::splat(1.0);
+    // x · sigmoid(2u), u being what the tangent is taken of.
+    let (c1, c3) = (F32x4::splat(GELU), F32x4::splat(0.044_715 * GELU));
+    let (row4, rest) = row.as_chunks_mut::<4>();
+    for row in row4 {
+        let x = F32x4::from_array(row);
+        let u = x.mul(x).mul_add(c3, c1).mul(x);
+        x.div(one.add(F32x4::zero().sub(u).exp())).write(row);
+    }
+    for x in rest {
+        let u = (*x * *x * 0.044_715 * GELU + GELU) * *x;
+        *x /= 1.0 + (-u).exp();
+    }
+}
+
+/// 2 · √(2/π).
+const GELU: f32 = 1.595_769;
+
+/// row = silu(row).
+pub(crate) fn silu(row: &mut [f32]) {
+    let one = F32x4::splat(1.0);
+    let (row4, rest) = row.as_chunks_mut::<4>();
+    for row in row4 {
+        let x = F32x4::from_array(row);
+        x.div(one.add(F32x4::zero().sub(x).exp())).write(row);
+    }
+    for x in rest {
+        *x /= 1.0 + (-*x).exp();
+    }
+}
+
+/// row = row · sigmoid(gate).
+pub(crate) fn sigmoid_mul(row: &mut [f32], gate: &[f32]) {
+    assert!(row.len() == gate.len());
+    let one = F32x4::splat(1.0);
+    let (row4, rest) = row.as_chunks_mut::<4>();
+    let (gate4, gate_rest) = gate.as_chunks::<4>();
+    for (row, gate) in row4.iter_mut().zip(gate4) {
+        let e = F32x4::zero().sub(F32x4::from_array(gate)).exp();
+        F32x4::from_array(row).div(one.add(e)).write(row);
+    }
+    for (x, gate) in rest.iter_mut().zip(gate_rest) {
+        *x /= 1.0 + (-gate).exp();
+    }
+}
+
+/// row = cap · tanh(row / cap): never beyond ±cap (Bello et al., 2016).
+pub(crate) fn soft_cap(row: &mut [f32], cap: f32) {
+    let (one, two) = (F32x4::splat(1.0), F32x4::splat(2.0));
+    let (cap4, to_exponent) = (F32x4::splat(cap), F32x4::splat(2.0 / cap));
+    let (row4, rest) = row.as_chunks_mut::<4>();
+    for row in row4 {
+        let e = F32x4::from_array(row).mul(to_exponent).exp();
+        one.sub(two.div(one.add(e))).mul(cap4).write(row);
+    }
+    for x in rest {
+        *x = cap * (*x / cap).tanh();
+    }
+}
+
+/// row *= other, value by value.
+pub(crate) fn multiply_by(row: &mut [f32], other: &[f32]) {
+    assert!(row.len() == other.len());
+    for (x, other) in row.iter_mut().zip(other) {
+        *x *= other;
+    }
+}
+
 /// Rotates the pairs (0, 1), (2, 3) … of one head by the angles given as (cos, sin).
 pub(crate) fn rotate_pairs(x: &mut [f32], angles: &[[f32; 2]]) {
     for (x, [cos, sin]) in x.as_chunks_mut::<2>().0.iter_mut().zip(angles) {
         let [a, b] = *x;
         *x = [a * cos - b * sin, a * sin + b * cos];
+    }
+}
+
+/// Rotates the pairs (0, n), (1, n + 1) … of one head, n being the number of angles.
+pub(crate) fn rotate_halves(x: &mut [f32], angles: &[[f32; 2]]) {
+    let (low, high) = x.split_at_mut(angles.len());
+    for ((a, b), [cos, sin]) in low.iter_mut().zip(high).zip(angles) {
+        (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
     }
 }
 

@@ -6,7 +6,10 @@ use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
 use super::level::Level;
 use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
-use super::row::{rms_norm, rotate_pairs, silu_mul, softmax_terms};
+use super::row::{
+    centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs, scale_by,
+    sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
+};
 use super::scalar::Scalar;
 use super::stripe::{Columns, Stripe};
 use super::{BLOCK, PANEL_ROWS, PANEL_TOKENS};
@@ -363,6 +366,30 @@ fn row_operations_follow_their_formulas() {
             let exact = g / (1.0 + (-g).exp()) * w[i] as f64;
             assert!((gate[i] as f64 - exact).abs() < 1e-4, "silu({g})");
         }
+        let of = |f: &dyn Fn(&mut [f32])| {
+            let mut row = before.clone();
+            f(&mut row);
+            row
+        };
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let tanh = |x: f64| (0.797_884_560_802_865_4 * (x + 0.044715 * x.powi(3))).tanh();
+        let centred = before.iter().map(|x| *x as f64).sum::<f64>() / n as f64;
+        let rms = inverse_rms(&before, 1e-5);
+        type Expected<'a> = &'a dyn Fn(usize) -> f64;
+        let cases: [(Vec<f32>, Expected); 7] = [
+            (of(&gelu), &|i| before[i] as f64 / 2.0 * (1.0 + tanh(before[i] as f64))),
+            (of(&silu), &|i| before[i] as f64 * sigmoid(before[i] as f64)),
+            (of(&|row| sigmoid_mul(row, &w)), &|i| before[i] as f64 * sigmoid(w[i] as f64)),
+            (of(&|row| soft_cap(row, 5.0)), &|i| 5.0 * (before[i] as f64 / 5.0).tanh()),
+            (of(&|row| multiply_by(row, &w)), &|i| before[i] as f64 * w[i] as f64),
+            (of(&|row| scale_by(row, rms, &w)), &|i| before[i] as f64 * rms as f64 * w[i] as f64),
+            (of(&centre), &|i| before[i] as f64 - centred),
+        ];
+        for (case, (found, exact)) in cases.iter().enumerate() {
+            for (i, x) in found.iter().enumerate() {
+                assert!((*x as f64 - exact(i)).abs() < 1e-4, "{case}: {} gives {x}", before[i]);
+            }
+        }
     }
     let mut scores = [1.0, f32::NEG_INFINITY, -200.0, 3.0];
     let (max, sum) = softmax_terms(&mut scores);
@@ -371,4 +398,7 @@ fn row_operations_follow_their_formulas() {
     let mut pair = [3.0, 4.0, 1.0, 0.0];
     rotate_pairs(&mut pair, &[[0.0, 1.0], [1.0, 0.0]]);
     assert_eq!(pair, [-4.0, 3.0, 1.0, 0.0]);
+    let mut halves = [3.0, 1.0, 4.0, 0.0, 7.0];
+    rotate_halves(&mut halves, &[[0.0, 1.0], [1.0, 0.0]]);
+    assert_eq!(halves, [-4.0, 1.0, 3.0, 0.0, 7.0]);
 }

@@ -1,6 +1,7 @@
 //! Keys and values of all positions so far, allocated once.
 
 mod element;
+mod snapshot;
 
 pub use element::KvType;
 

@@ -1,57 +1,32 @@
 //! The forward pass. Prefill and decode are the same: a chunk of tokens goes through
 //! all layers together, be it 256 or 1.
 
-use super::config::Config;
+use super::buffers::{Buffers, MAX_HEAD};
+use super::config::{Activation, Config, Factors, QkNorm, Residual, RopeConfig};
 use super::profile::{Op, OpTimes, Profile};
-use super::weights::{Layer, Weights};
-use crate::kernels::{PANEL_ROWS, rms_norm, silu_mul};
-use crate::kv_cache::{KvCache, KvType, zeros};
-use crate::ops::{
-    Activations, Attention, Forms, Linear, Product, Rope, Scratch, store_keys_values,
+use super::rows::{add_bias, add_product, each_row, norm_in_place, normed};
+use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
+use crate::kernels::{
+    PANEL_ROWS, PANEL_TOKENS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
 };
-use crate::team::{Parts, Team};
+use crate::kv_cache::{KvCache, KvType};
+use crate::ops::{Attention, Forms, Linear, Product, Rope, Scratch, View, store_keys_values};
+use crate::quant::Packed;
+use crate::team::Team;
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// The most tokens in one chunk: more would not be faster, and their buffers are larger.
-pub(crate) const MAX_CHUNK: usize = 128;
-/// The most tokens whose logits are computed together.
-pub(crate) const MAX_HEAD: usize = 16;
-
-/// Rows of logits there is always room for: a token and a draft.
-pub(crate) const LOGITS_ROWS: usize = 4;
-
 /// A model ready to run: weights, cache, and every buffer it will ever need.
 pub(crate) struct Forward {
-    config: Config,
-    weights: Weights,
+    pub(super) config: Config,
+    pub(super) weights: Weights,
     cache: KvCache,
-    rope: Rope,
-    team: Team,
-    scratch: Scratch,
+    ropes: Vec<Rope>,
+    pub(super) team: Team,
+    pub(super) scratch: Scratch,
     attention: Attention,
-    buffers: Buffers,
-    profile: Profile,
-}
-
-/// Activations of one chunk; widths of products are in whole panels.
-struct Buffers {
-    /// Residual stream: `[n_tokens, n_embd]`
-    x: Vec<f32>,
-    /// Input of the products at hand.
-    input: Activations,
-    /// `[n_tokens, n_heads · head_dim]`
-    q: Vec<f32>,
-    /// `[n_tokens, n_kv_heads · head_dim]`
-    k: Vec<f32>,
-    /// `[n_tokens, n_kv_heads · head_dim]`
-    v: Vec<f32>,
-    /// `[n_tokens, n_ff]`
-    gate: Vec<f32>,
-    /// `[n_tokens, n_ff]`
-    up: Vec<f32>,
-    /// `[tokens asked for, n_vocab]`
-    logits: Vec<f32>,
+    pub(super) buffers: Buffers,
+    pub(super) profile: Profile,
 }
 
 impl Forward {
@@ -66,40 +41,20 @@ impl Forward {
         capacity: usize,
         team: Team,
     ) -> Result<Forward> {
-        let Config { n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, .. } = config;
-        let cache = KvCache::new(kv_type, n_layers, n_kv_heads, head_dim, capacity)?;
-        let max_width = n_embd.max(n_ff).max(config.q_width());
-        let chunk = |width: usize| zeros(MAX_CHUNK.min(cache.capacity()) * width);
-        let buffers = Buffers {
-            x: chunk(n_embd)?,
-            input: Activations::new(MAX_CHUNK.min(cache.capacity()), max_width)?,
-            q: chunk(config.q_width())?,
-            k: chunk(config.kv_width())?,
-            v: chunk(config.kv_width())?,
-            gate: chunk(n_ff)?,
-            up: chunk(n_ff)?,
-            logits: zeros(LOGITS_ROWS * config.n_vocab.next_multiple_of(PANEL_ROWS))?,
+        let Config { n_kv_heads, head_dim, .. } = config;
+        let n_attention = config.n_attention_layers();
+        let cache = KvCache::new(kv_type, n_attention, n_kv_heads, head_dim, capacity)?;
+        let rope = |rope: &RopeConfig| {
+            let factors = rope_factors(&weights.rope_factors, rope, capacity);
+            Rope::new(cache.capacity(), &rope.shape, factors)
         };
-        let factors = weights.rope_factors.as_deref();
         Ok(Forward {
-            rope: Rope::new(
-                cache.capacity(),
-                config.rope_dim,
-                config.rope_base,
-                config.rope_scale,
-                factors,
-            ),
-            attention: Attention::new(
-                n_heads,
-                n_kv_heads,
-                head_dim,
-                cache.capacity(),
-                team.size(),
-            )?,
-            scratch: Scratch::new(team.size(), max_width),
+            ropes: config.ropes.iter().map(rope).collect(),
+            attention: Attention::new(config.attention(), cache.capacity(), team.size())?,
+            scratch: Scratch::new(team.size(), config.max_width()),
+            buffers: Buffers::new(&config, cache.capacity())?,
             cache,
             team,
-            buffers,
             profile: Profile::default(),
             weights,
             config,
@@ -141,93 +96,153 @@ impl Forward {
         self.cache.capacity()
     }
 
-    /// Runs `tokens` (at most [`MAX_CHUNK`]) at positions `start ..` through all layers;
-    /// their keys and values are in the cache afterwards. [`Forward::logits`] follows.
+    /// Keys and values.
+    pub(crate) fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
+    /// Keys and values, to be put there from outside.
+    pub(crate) fn cache_mut(&mut self) -> &mut KvCache {
+        &mut self.cache
+    }
+
+    /// Runs `tokens` (at most [`MAX_CHUNK`](super::MAX_CHUNK)) at positions `start ..` through
+    /// all layers; their keys and values are in the cache afterwards. [`Forward::logits`]
+    /// follows.
     ///
     /// # Errors
     /// [`Error::ThreadLost`], [`Error::BadRequest`] for a token outside the vocabulary.
     pub(crate) fn run(&mut self, tokens: &[u32], start: usize) -> Result<()> {
-        assert!(tokens.len() <= MAX_CHUNK && start + tokens.len() <= self.cache.capacity());
-        self.embed(tokens)?;
-        for layer in 0..self.config.n_layers {
-            self.attend(layer, tokens.len(), start)?;
-            self.feed_forward(layer, tokens.len())?;
+        let n_tokens = tokens.len();
+        assert!(n_tokens <= super::MAX_CHUNK && start + n_tokens <= self.cache.capacity());
+        self.embed(tokens, start)?;
+        for layer in 0..self.config.layers.len() {
+            self.keep_input(n_tokens);
+            match self.weights.layers[layer].mixer {
+                Mixer::Attention(_) => self.attend(layer, n_tokens, start)?,
+            }
+            match self.weights.layers[layer].ffn {
+                FeedForward::Dense(_) => self.feed_forward(layer, n_tokens)?,
+                FeedForward::Experts(_) => self.choose_experts(layer, n_tokens)?,
+            }
         }
         Ok(())
     }
 
-    /// x = embedding of each token.
-    fn embed(&mut self, tokens: &[u32]) -> Result<()> {
-        let rows = self.buffers.x.chunks_exact_mut(self.config.n_embd);
-        for (&token, row) in tokens.iter().zip(rows) {
-            if token as usize >= self.weights.embedding.n_rows() {
+    /// x = embedding of each token, and of its position where the model has learnt them.
+    fn embed(&mut self, tokens: &[u32], start: usize) -> Result<()> {
+        let Forward { config, weights, buffers, profile, .. } = self;
+        let position = &mut buffers.position[..];
+        let rows = buffers.x.chunks_exact_mut(config.n_embd);
+        for (i, (&token, row)) in tokens.iter().zip(rows).enumerate() {
+            if token as usize >= weights.embedding.n_rows() {
                 return Err(Error::BadRequest {
                     what: format!("token {token} is not in the vocabulary"),
                 });
             }
-            self.weights.embedding.row(token as usize, row);
+            weights.embedding.row(token as usize, row);
+            if config.embedding_scale != 1.0 {
+                scale(row, config.embedding_scale);
+            }
+            if let Some(positions) = &weights.positions {
+                positions.row(start + i, position);
+                add_scaled(row, position, 1.0);
+            }
         }
-        self.profile.lap(Op::Embed);
+        profile.lap(Op::Embed);
         Ok(())
+    }
+
+    /// Where the parts of a layer read the same stream: keeps it for the second.
+    fn keep_input(&mut self, n_tokens: usize) {
+        if self.config.residual != Residual::Sequential {
+            let n = n_tokens * self.config.n_embd;
+            self.buffers.input_x[..n].copy_from_slice(&self.buffers.x[..n]);
+        }
     }
 
     /// x += o · attention(rope(q), rope(k), v), all from norm(x).
     fn attend(&mut self, layer: usize, n_tokens: usize, start: usize) -> Result<()> {
-        let Forward { config, weights, cache, rope, team, scratch, attention, buffers, profile } =
-            self;
-        let Buffers { x, input, q, k, v, .. } = buffers;
-        let (cache, layer) = (cache.layer_mut(layer), &weights.layers[layer]);
-        let linear = Linear { team, scratch };
-        let head_dim = config.head_dim;
-        let (q_width, kv_width) = (config.q_width(), config.kv_width());
+        let Forward { config, weights, cache, ropes, team, scratch, attention, .. } = self;
+        let Forward { buffers: Buffers { x, y, input, q, k, v, gate, .. }, profile, .. } = self;
+        let (weights, layer) = (&weights.layers[layer], config.layers[layer]);
+        let Mixer::Attention(own) = &weights.mixer;
+        let (cache, linear) = (cache.layer_mut(own.cache), Linear { team, scratch });
+        let (head_dim, q_width, kv_width) = (config.head_dim, config.q_width(), config.kv_width());
         let q = &mut q[..n_tokens * q_width];
         let k = &mut k[..n_tokens * kv_width];
         let v = &mut v[..n_tokens * kv_width];
 
-        normed(team, config, x, &layer.attn_norm, n_tokens, layer.qkv_forms(), input)?;
+        let forms = own.input_forms();
+        normed(team, config, x, weights.mixer_norm.as_ref(), n_tokens, forms, input)?;
         profile.lap(Op::Norm);
-        linear.run(input, [product(&layer.q, q), product(&layer.k, k), product(&layer.v, v)])?;
+        let qkv =
+            [product(&own.q.weights, q), product(&own.k.weights, k), product(&own.v.weights, v)];
+        linear.run(input, qkv)?;
+        if let Some(weights) = &own.gate {
+            linear.run(input, [product(&weights.weights, gate)])?;
+            add_bias(team, gate, n_tokens, weights.bias())?;
+        }
+        add_bias(team, q, n_tokens, own.q.bias())?;
+        add_bias(team, k, n_tokens, own.k.bias())?;
+        add_bias(team, v, n_tokens, own.v.bias())?;
         profile.lap(Op::Qkv);
-        for (rows, width) in [(&mut *q, q_width), (&mut *k, kv_width)] {
-            let n = if n_tokens > 1 { team.len() } else { 1 };
-            let parts = Parts::new(rows, width, 1, n);
-            team.run_if(n_tokens > 1, |tid| {
-                let first = crate::team::share(n_tokens, 1, tid, n).start;
-                for (i, row) in parts.take(tid).chunks_exact_mut(width).enumerate() {
-                    rope.apply(row, head_dim, start + first + i);
+        let rope = layer.rope.map(|i| &ropes[i]);
+        for (rows, norm) in [(&mut *q, &own.q_norm), (&mut *k, &own.k_norm)] {
+            each_row(team, rows, n_tokens, |token, row| {
+                if let Some(weight) = norm {
+                    norm_heads(config, weight, row);
+                }
+                if let Some(rope) = rope {
+                    row.chunks_exact_mut(head_dim).for_each(|head| rope.apply(head, start + token));
                 }
             })?;
         }
         profile.lap(Op::Rope);
         store_keys_values(team, cache, k, v, head_dim, kv_width, start)?;
         profile.lap(Op::Cache);
-        attention.run(team, q, cache, start, Forms::of([layer.o.layout()]), input)?;
+        let view = View { cache, start, window: layer.window };
+        attention.run(team, q, view, own.o.input_forms(), input, |token, row| {
+            if own.gate.is_some() {
+                sigmoid_mul(row, &gate[token * q_width..][..q_width]);
+            }
+        })?;
         profile.lap(Op::Attention);
-        linear.run(input, [added(&layer.o, x)])?;
+        add_product(&linear, config, input, &own.o, weights.mixer_post_norm.as_ref(), y, x)?;
         profile.lap(Op::AttentionOutput);
         Ok(())
     }
 
-    /// x += down · (silu(gate) ⊙ up), both from norm(x).
+    /// x += down · (act(gate) ⊙ up), both from norm(x); without a gate, down · act(up).
     fn feed_forward(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
         let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
-        let Buffers { x, input, gate, up, .. } = buffers;
-        let layer: &Layer = &weights.layers[layer];
+        let Buffers { x, y, input_x, input, gate, up, .. } = buffers;
+        let layer = &weights.layers[layer];
+        let FeedForward::Dense(own) = &layer.ffn else { return Ok(()) };
         let linear = Linear { team, scratch };
-        let n_ff = config.n_ff;
+        let source = if config.residual == Residual::Sequential { &*x } else { &*input_x };
 
-        normed(team, config, x, &layer.ffn_norm, n_tokens, layer.ffn_forms(), input)?;
+        normed(team, config, source, layer.ffn_norm.as_ref(), n_tokens, own.input_forms(), input)?;
         profile.lap(Op::Norm);
-        linear.run(input, [product(&layer.gate, gate), product(&layer.up, up)])?;
+        up_and_gate(&linear, own, input, up, gate)?;
         profile.lap(Op::GateUp);
-        let forms = Forms::of([layer.down.layout()]);
-        input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
+        let n_ff = config.n_ff;
+        let forms = own.down.input_forms();
+        input.produce(team, n_tokens, n_ff, PANEL_TOKENS, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
-            rows.copy_from_slice(&gate[at.clone()]);
-            silu_mul(rows, &up[at]);
+            match own.gate {
+                Some(_) => {
+                    rows.copy_from_slice(&gate[at.clone()]);
+                    activate_gate(config.activation, rows, &up[at]);
+                }
+                None => {
+                    rows.copy_from_slice(&up[at]);
+                    activate(config.activation, rows);
+                }
+            }
         })?;
         profile.lap(Op::SiluMul);
-        linear.run(input, [added(&layer.down, x)])?;
+        add_product(&linear, config, input, &own.down, layer.ffn_post_norm.as_ref(), y, x)?;
         profile.lap(Op::Down);
         Ok(())
     }
@@ -239,17 +254,26 @@ impl Forward {
         let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
         let head = weights.head();
         let stride = head.n_panels() * PANEL_ROWS;
-        if buffers.logits.len() < tokens.len() * stride {
-            buffers.logits = zeros(MAX_HEAD * stride)?; // once, by the first request that scores
-        }
+        buffers.make_room_for_logits(tokens.len() * stride, MAX_HEAD * stride)?;
         let Buffers { x, input, logits, .. } = buffers;
         let x = &x[tokens.start * config.n_embd..];
         let forms = Forms::of([head.layout()]);
-        normed(team, config, x, &weights.output_norm, tokens.len(), forms, input)?;
+        normed(team, config, x, Some(&weights.output_norm), tokens.len(), forms, input)?;
         profile.lap(Op::Norm);
         Linear { team, scratch }.run(input, [product(head, logits)])?;
+        let rows = &mut logits[..tokens.len() * stride];
+        for row in rows.chunks_exact_mut(stride).map(|row| &mut row[..config.n_vocab]) {
+            if let Some(bias) = &weights.output_bias {
+                add_scaled(row, bias, 1.0);
+            }
+            if config.logit_scale != 1.0 {
+                scale(row, config.logit_scale);
+            }
+            if let Some(cap) = config.logit_cap {
+                soft_cap(row, cap);
+            }
+        }
         profile.lap(Op::Head);
-        let rows = &logits[..tokens.len() * stride];
         Ok(Logits { rows, stride, n_vocab: config.n_vocab })
     }
 
@@ -261,10 +285,7 @@ impl Forward {
 
     /// Bytes of the buffers that the cache does not hold.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        let b = &self.buffers;
-        let floats = [&b.x, &b.q, &b.k, &b.v, &b.gate, &b.up, &b.logits];
-        let floats: usize = floats.iter().map(|f| f.len() * 4).sum();
-        floats + b.input.n_bytes() + self.rope.n_bytes()
+        self.buffers.n_bytes() + self.ropes.iter().map(Rope::n_bytes).sum::<usize>()
     }
 }
 
@@ -288,28 +309,80 @@ impl<'a> Logits<'a> {
     }
 }
 
-/// input = rms_norm(x) · weight for each token.
-fn normed(
-    team: &Team,
-    config: &Config,
-    x: &[f32],
-    weight: &[f32],
-    n_tokens: usize,
-    forms: Forms,
-    input: &mut Activations,
-) -> Result<()> {
-    let d = config.n_embd;
-    input.produce(team, n_tokens, d, forms, |_, t, rows| {
-        for (row, x) in rows.chunks_exact_mut(d).zip(x[t * d..].chunks_exact(d)) {
-            rms_norm(x, weight, config.norm_eps, row);
-        }
-    })
+/// The factors of a rotation's frequencies, if the file has any.
+fn rope_factors<'a>(all: &'a RopeFactors, rope: &RopeConfig, context: usize) -> Option<&'a [f32]> {
+    let factors = match rope.factors {
+        Factors::None => &None,
+        Factors::Frequencies => &all.any,
+        Factors::LongShort if context > rope.original_context => &all.long,
+        Factors::LongShort => &all.short,
+    };
+    factors.as_deref()
 }
 
-fn product<'a>(weights: &'a crate::quant::Packed, out: &'a mut [f32]) -> Product<'a> {
+/// The norm of a token's queries or keys.
+fn norm_heads(config: &Config, weight: &[f32], row: &mut [f32]) {
+    match config.qk_norm {
+        QkNorm::None => {}
+        QkNorm::Whole => norm_in_place(config, row, weight, None),
+        QkNorm::Heads => {
+            for head in row.chunks_exact_mut(config.head_dim) {
+                norm_in_place(config, head, weight, None);
+            }
+        }
+        QkNorm::EachHead => {
+            let weights = weight.chunks_exact(config.head_dim);
+            for (head, weight) in row.chunks_exact_mut(config.head_dim).zip(weights) {
+                norm_in_place(config, head, weight, None);
+            }
+        }
+    }
+}
+
+/// The first products of a feed-forward layer.
+fn up_and_gate(
+    linear: &Linear,
+    own: &DenseWeights,
+    input: &crate::ops::Activations,
+    up: &mut [f32],
+    gate: &mut [f32],
+) -> Result<()> {
+    let n_tokens = input.n_tokens();
+    match &own.gate {
+        Some(weights) => {
+            linear.run(input, [product(&weights.weights, gate), product(&own.up.weights, up)])?;
+            add_bias(linear.team, gate, n_tokens, weights.bias())?;
+        }
+        None => linear.run(input, [product(&own.up.weights, up)])?,
+    }
+    add_bias(linear.team, up, n_tokens, own.up.bias())
+}
+
+/// gate = act(gate) ⊙ up.
+pub(super) fn activate_gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
+    match activation {
+        Activation::Silu => silu_mul(gate, up),
+        Activation::Gelu => {
+            gelu(gate);
+            multiply_by(gate, up);
+        }
+    }
+}
+
+/// row = act(row).
+fn activate(activation: Activation, row: &mut [f32]) {
+    match activation {
+        Activation::Silu => crate::kernels::silu(row),
+        Activation::Gelu => gelu(row),
+    }
+}
+
+/// out = W · x.
+pub(super) fn product<'a>(weights: &'a Packed, out: &'a mut [f32]) -> Product<'a> {
     Product { weights, out, add: false }
 }
 
-fn added<'a>(weights: &'a crate::quant::Packed, out: &'a mut [f32]) -> Product<'a> {
+/// out += W · x.
+pub(super) fn added<'a>(weights: &'a Packed, out: &'a mut [f32]) -> Product<'a> {
     Product { weights, out, add: true }
 }

@@ -2,8 +2,9 @@
 //! packed as soon as it has arrived, and no tensor is held twice.
 
 use super::config::Config;
-use super::weights::{self, Tensors, Weights};
-use crate::gguf::{Header, TensorInfo};
+use super::plan::{self, Parts, TensorPlan};
+use super::weights::{Tensors, Weights};
+use crate::gguf::{GgmlType, Header};
 use crate::kernels::PANEL_ROWS;
 use crate::kv_cache::{KvCache, KvType};
 use crate::quant::{self, Packed};
@@ -16,9 +17,9 @@ pub(crate) struct WeightsReader {
     file_len: u64,
     data_offset: u64,
     /// Tensors still to come, in file order.
-    plan: VecDeque<TensorInfo>,
-    /// The matrix that is being filled, and its next panel.
-    matrix: Option<(Packed, usize)>,
+    plan: VecDeque<TensorPlan>,
+    /// The matrices that are being filled.
+    matrices: Option<Filling>,
     /// Rows of the next panel as far as they have arrived, or a vector.
     pending: Vec<u8>,
     tensors: Tensors,
@@ -34,9 +35,9 @@ impl WeightsReader {
         Ok(WeightsReader {
             file_len: header.file_len(),
             data_offset: header.data_offset,
-            plan: weights::plan(header, &config)?.into(),
+            plan: plan::plan(header, &config)?.into(),
             config,
-            matrix: None,
+            matrices: None,
             pending: Vec::new(),
             tensors: Tensors::default(),
         })
@@ -55,7 +56,7 @@ impl WeightsReader {
     /// The GGML type that most weights have, by bytes. To be asked before the first push.
     pub(crate) fn quantization(&self) -> String {
         let mut bytes: Vec<(&str, u64)> = Vec::new();
-        for tensor in &self.plan {
+        for TensorPlan { info: tensor, .. } in &self.plan {
             match bytes.iter_mut().find(|(name, _)| *name == tensor.dtype.name()) {
                 Some((_, n)) => *n += tensor.n_bytes,
                 None => bytes.push((tensor.dtype.name(), tensor.n_bytes)),
@@ -66,14 +67,20 @@ impl WeightsReader {
 
     /// Bytes that the weights will take, and those of a KV cache of `context` positions.
     pub(crate) fn memory(&self, kv_type: KvType, context: usize) -> (u64, u64) {
-        let Config { n_layers, n_kv_heads, head_dim, .. } = self.config;
-        let kv_cache = KvCache::bytes_for(kv_type, n_layers, n_kv_heads, head_dim, context);
-        (self.plan.iter().map(packed_bytes).fold(0, u64::saturating_add), kv_cache)
+        let (config, weights) = (&self.config, self.plan.iter().map(TensorPlan::n_bytes));
+        let kv_cache = KvCache::bytes_for(
+            kv_type,
+            config.n_attention_layers(),
+            config.n_kv_heads,
+            config.head_dim,
+            context,
+        );
+        (weights.fold(0, u64::saturating_add), kv_cache)
     }
 
-    /// Bytes of the largest tensor in memory, which is one allocation.
+    /// Bytes of the largest piece of memory that the weights will take.
     pub(crate) fn largest(&self) -> u64 {
-        self.plan.iter().map(packed_bytes).max().unwrap_or(0)
+        self.plan.iter().map(TensorPlan::largest).max().unwrap_or(0)
     }
 
     /// The weights, all tensors being there.
@@ -87,7 +94,7 @@ impl WeightsReader {
 
     /// Takes bytes that stand at `position` of the file.
     pub(crate) fn push(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<()> {
-        while let Some(tensor) = self.plan.front() {
+        while let Some(TensorPlan { info: tensor, .. }) = self.plan.front() {
             let start = self.data_offset + tensor.offset;
             let end = start + tensor.n_bytes;
             let skip = start.saturating_sub(position).min(bytes.len() as u64);
@@ -107,48 +114,54 @@ impl WeightsReader {
     fn take(&mut self, mut bytes: &[u8], last: bool) -> Result<()> {
         // `push` calls this for a tensor of the plan only.
         let Some(tensor) = self.plan.front() else { return Ok(()) };
-        let &[n_cols, n_rows] = &tensor.dims[..] else {
-            self.pending.extend_from_slice(bytes);
-            if last {
-                let len = tensor.n_elements() as usize;
-                let values = quant::to_f32(tensor.dtype, &self.pending, len)?;
-                self.tensors.vectors.insert(tensor.name.clone(), values);
-                self.next_tensor();
+        let dtype = tensor.info.dtype;
+        let parts = match &tensor.parts {
+            Parts::Vectors(parts) => {
+                self.pending.extend_from_slice(bytes);
+                if last {
+                    let len = tensor.info.n_elements() as usize;
+                    let values = quant::to_f32(dtype, &self.pending, len)?;
+                    let mut rest = &values[..];
+                    for (name, n) in std::iter::repeat_n(parts, tensor.turns() as usize).flatten() {
+                        let (part, after) = rest.split_at(*n as usize);
+                        self.tensors.vectors.entry(name.clone()).or_default().extend(part);
+                        rest = after;
+                    }
+                    self.next_tensor();
+                }
+                return Ok(());
             }
-            return Ok(());
+            Parts::Matrices(parts) => parts,
         };
-        if self.matrix.is_none() {
-            let layout = quant::layout_of(tensor.dtype)
-                .ok_or_else(|| Error::Internal { what: "an unplanned type".into() })?;
-            self.matrix = Some((Packed::zeroed(layout, n_rows as usize, n_cols as usize)?, 0));
-        }
-        let Some((matrix, panel)) = &mut self.matrix else { return Ok(()) };
-        let row_bytes = (tensor.n_bytes / n_rows) as usize;
-        let group = PANEL_ROWS * row_bytes;
+        let (n_rows, n_cols) = tensor.rows();
+        let matrices = match &mut self.matrices {
+            Some(matrices) => matrices,
+            none => none.insert(Filling::new(parts, dtype, tensor.turns(), n_cols)?),
+        };
+        let group = PANEL_ROWS * (tensor.info.n_bytes / n_rows) as usize;
         if !self.pending.is_empty() {
             let missing = (group - self.pending.len()).min(bytes.len());
             let (head, rest) = bytes.split_at(missing);
             self.pending.extend_from_slice(head);
             bytes = rest;
             if self.pending.len() == group {
-                matrix.pack_panel(tensor.dtype, *panel, &self.pending)?;
-                *panel += 1;
+                matrices.pack(dtype, &self.pending)?;
                 self.pending.clear();
             }
         }
         while bytes.len() >= group {
             let (rows, rest) = bytes.split_at(group);
-            matrix.pack_panel(tensor.dtype, *panel, rows)?;
-            *panel += 1;
+            matrices.pack(dtype, rows)?;
             bytes = rest;
         }
         self.pending.extend_from_slice(bytes);
         if last {
             if !self.pending.is_empty() {
-                matrix.pack_panel(tensor.dtype, *panel, &self.pending)?;
+                matrices.pack(dtype, &self.pending)?;
             }
-            if let Some((matrix, _)) = self.matrix.take() {
-                self.tensors.matrices.insert(tensor.name.clone(), matrix);
+            if let Some(filling) = self.matrices.take() {
+                let packed = filling.parts.into_iter().map(|part| (part.name, part.matrix));
+                self.tensors.matrices.extend(packed);
             }
             self.next_tensor();
         }
@@ -161,10 +174,44 @@ impl WeightsReader {
     }
 }
 
-/// Bytes that a tensor will take.
-fn packed_bytes(tensor: &TensorInfo) -> u64 {
-    match (&tensor.dims[..], quant::layout_of(tensor.dtype)) {
-        (&[n_cols, n_rows], Some(layout)) => Packed::bytes_for(layout, n_rows, n_cols),
-        _ => tensor.n_elements().saturating_mul(4),
+/// The matrices that one tensor becomes.
+struct Filling {
+    parts: Vec<Part>,
+    /// The part whose turn it is, and the panels it takes until the next one's.
+    at: usize,
+    left: u64,
+}
+
+struct Part {
+    name: String,
+    matrix: Packed,
+    /// Panels at a turn. Where there are several parts, theirs are whole.
+    panels: u64,
+    next_panel: usize,
+}
+
+impl Filling {
+    fn new(parts: &[(String, u64)], dtype: GgmlType, turns: u64, n_cols: u64) -> Result<Filling> {
+        let layout = quant::layout_of(dtype)
+            .ok_or_else(|| Error::Internal { what: "an unplanned type".into() })?;
+        let part = |(name, rows): &(String, u64)| {
+            let matrix = Packed::zeroed(layout, (turns * rows) as usize, n_cols as usize)?;
+            let panels = rows.div_ceil(PANEL_ROWS as u64);
+            Ok(Part { name: name.clone(), matrix, panels, next_panel: 0 })
+        };
+        let parts = parts.iter().map(part).collect::<Result<Vec<_>>>()?;
+        Ok(Filling { left: parts[0].panels, parts, at: 0 })
+    }
+
+    /// Packs the tensor's next rows, those of a panel.
+    fn pack(&mut self, dtype: GgmlType, rows: &[u8]) -> Result<()> {
+        if self.left == 0 {
+            self.at = (self.at + 1) % self.parts.len();
+            self.left = self.parts[self.at].panels;
+        }
+        self.left -= 1;
+        let part = &mut self.parts[self.at];
+        part.next_panel += 1;
+        part.matrix.pack_panel(dtype, part.next_panel - 1, rows)
     }
 }

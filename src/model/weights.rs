@@ -1,10 +1,9 @@
-//! The weights of a decoder, and how a file's tensors become them.
+//! The weights of a decoder.
 
-use super::config::{Config, unsupported};
-use super::llama;
-use crate::gguf::{Header, TensorInfo};
+use super::config::{Config, Mixer as MixerKind, Norm, NormPlace, QkNorm, Residual};
+use super::plan::in_layer;
 use crate::ops::Forms;
-use crate::quant::{self, Packed};
+use crate::quant::Packed;
 use crate::{Error, Result};
 use std::collections::HashMap;
 
@@ -12,47 +11,143 @@ use std::collections::HashMap;
 pub(crate) struct Weights {
     /// `[n_vocab, n_embd]`
     pub(crate) embedding: Packed,
+    /// `[n_ctx_train, n_embd]`
+    pub(crate) positions: Option<Packed>,
     /// One for each layer.
     pub(crate) layers: Vec<Layer>,
-    /// `[n_embd]`
-    pub(crate) output_norm: Vec<f32>,
+    /// Before the head.
+    pub(crate) output_norm: NormWeights,
     /// `[n_vocab, n_embd]`; the embedding where it is absent (tied).
     pub(crate) output: Option<Packed>,
+    /// `[n_vocab]`
+    pub(crate) output_bias: Option<Vec<f32>>,
     /// `[rope_dim / 2]`
-    pub(crate) rope_factors: Option<Vec<f32>>,
+    pub(crate) rope_factors: RopeFactors,
+    /// Bytes of all matrices.
+    n_bytes: usize,
+}
+
+/// Factors of the frequencies of [`Config::ropes`]'s first.
+#[derive(Default)]
+pub(crate) struct RopeFactors {
+    /// For any context.
+    pub(crate) any: Option<Vec<f32>>,
+    /// For contexts longer than the original one.
+    pub(crate) long: Option<Vec<f32>>,
+    /// For others.
+    pub(crate) short: Option<Vec<f32>>,
 }
 
 /// The weights of one layer.
 pub(crate) struct Layer {
-    /// `[n_embd]`
-    pub(crate) attn_norm: Vec<f32>,
-    /// `[n_heads · head_dim, n_embd]`
-    pub(crate) q: Packed,
-    /// `[n_kv_heads · head_dim, n_embd]`
-    pub(crate) k: Packed,
-    /// `[n_kv_heads · head_dim, n_embd]`
-    pub(crate) v: Packed,
-    /// `[n_embd, n_heads · head_dim]`
-    pub(crate) o: Packed,
-    /// `[n_embd]`
-    pub(crate) ffn_norm: Vec<f32>,
-    /// `[n_ff, n_embd]`
-    pub(crate) gate: Packed,
-    /// `[n_ff, n_embd]`
-    pub(crate) up: Packed,
-    /// `[n_embd, n_ff]`
-    pub(crate) down: Packed,
+    /// Before the mixer.
+    pub(crate) mixer_norm: Option<NormWeights>,
+    /// What mixes the tokens.
+    pub(crate) mixer: Mixer,
+    /// After the mixer.
+    pub(crate) mixer_post_norm: Option<NormWeights>,
+    /// Before the feed-forward layer.
+    pub(crate) ffn_norm: Option<NormWeights>,
+    /// The feed-forward layer.
+    pub(crate) ffn: FeedForward,
+    /// After the feed-forward layer.
+    pub(crate) ffn_post_norm: Option<NormWeights>,
 }
 
-impl Layer {
-    /// Forms of the input of q, k and v.
-    pub(crate) fn qkv_forms(&self) -> Forms {
-        Forms::of([self.q.layout(), self.k.layout(), self.v.layout()])
+/// What mixes the tokens of a layer.
+pub(crate) enum Mixer {
+    /// Attention.
+    Attention(AttentionWeights),
+}
+
+/// The weights of attention.
+pub(crate) struct AttentionWeights {
+    /// Which of the cache's layers is its own.
+    pub(crate) cache: usize,
+    /// `[n_heads · head_dim, n_embd]`
+    pub(crate) q: Product,
+    /// `[n_kv_heads · head_dim, n_embd]`
+    pub(crate) k: Product,
+    /// `[n_kv_heads · head_dim, n_embd]`
+    pub(crate) v: Product,
+    /// `[n_heads · head_dim, n_embd]`
+    pub(crate) gate: Option<Product>,
+    /// `[head_dim]`, or more: see [`QkNorm`].
+    pub(crate) q_norm: Option<Vec<f32>>,
+    /// As `q_norm`.
+    pub(crate) k_norm: Option<Vec<f32>>,
+    /// `[n_embd, n_heads · head_dim]`
+    pub(crate) o: Product,
+}
+
+/// A feed-forward layer.
+pub(crate) enum FeedForward {
+    /// One for all tokens.
+    Dense(DenseWeights),
+    /// One of several, for each token.
+    Experts(ExpertsWeights),
+}
+
+/// The weights of a feed-forward layer.
+pub(crate) struct DenseWeights {
+    /// `[n_ff, n_embd]`
+    pub(crate) gate: Option<Product>,
+    /// `[n_ff, n_embd]`
+    pub(crate) up: Product,
+    /// `[n_embd, n_ff]`
+    pub(crate) down: Product,
+}
+
+/// The weights of experts.
+pub(crate) struct ExpertsWeights {
+    /// `[n_experts, n_embd]`
+    pub(crate) router: Packed,
+    /// Gate and up `[n_ff, n_embd]`, and down `[n_embd, n_ff]`, of each.
+    pub(crate) experts: Vec<[Packed; 3]>,
+}
+
+/// A matrix, and what is added to its product.
+pub(crate) struct Product {
+    /// `[n_rows, n_cols]`
+    pub(crate) weights: Packed,
+    /// `[n_rows]`
+    pub(crate) bias: Option<Vec<f32>>,
+}
+
+/// A norm.
+#[derive(Clone)]
+pub(crate) struct NormWeights {
+    /// `[n_embd]`
+    pub(crate) weight: Vec<f32>,
+    /// `[n_embd]`
+    pub(crate) bias: Option<Vec<f32>>,
+}
+
+impl AttentionWeights {
+    /// Forms of the input of q, k, v and the gate.
+    pub(crate) fn input_forms(&self) -> Forms {
+        let all = [Some(&self.q), Some(&self.k), Some(&self.v), self.gate.as_ref()];
+        Forms::of(all.into_iter().flatten().map(|p| p.weights.layout()))
+    }
+}
+
+impl DenseWeights {
+    /// Forms of the input of gate and up.
+    pub(crate) fn input_forms(&self) -> Forms {
+        let both = [Some(&self.up), self.gate.as_ref()];
+        Forms::of(both.into_iter().flatten().map(|p| p.weights.layout()))
+    }
+}
+
+impl Product {
+    /// Forms of its input.
+    pub(crate) fn input_forms(&self) -> Forms {
+        Forms::of([self.weights.layout()])
     }
 
-    /// Forms of the input of gate and up.
-    pub(crate) fn ffn_forms(&self) -> Forms {
-        Forms::of([self.gate.layout(), self.up.layout()])
+    /// Its bias.
+    pub(crate) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
     }
 }
 
@@ -64,105 +159,38 @@ impl Weights {
 
     /// Bytes in memory.
     pub(crate) fn n_bytes(&self) -> usize {
-        let layers = self.layers.iter().map(|l| {
-            let matrices = [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down];
-            matrices.iter().map(|m| m.n_bytes()).sum::<usize>()
-        });
-        let output = self.output.as_ref().map_or(0, Packed::n_bytes);
-        self.embedding.n_bytes() + layers.sum::<usize>() + output
+        self.n_bytes
     }
 
     /// Takes the tensors of a plan, all of them read.
     pub(super) fn assemble(config: &Config, mut tensors: Tensors) -> Result<Weights> {
-        let mut layers = Vec::with_capacity(config.n_layers);
-        for i in 0..config.n_layers {
-            let name = |part: &str| format!("blk.{i}.{part}.weight");
-            layers.push(Layer {
-                attn_norm: tensors.vector(&name("attn_norm"))?,
-                q: tensors.matrix(&name("attn_q"))?,
-                k: tensors.matrix(&name("attn_k"))?,
-                v: tensors.matrix(&name("attn_v"))?,
-                o: tensors.matrix(&name("attn_output"))?,
-                ffn_norm: tensors.vector(&name("ffn_norm"))?,
-                gate: tensors.matrix(&name("ffn_gate"))?,
-                up: tensors.matrix(&name("ffn_up"))?,
-                down: tensors.matrix(&name("ffn_down"))?,
-            });
+        let n_bytes = tensors.matrices.values().map(Packed::n_bytes).sum();
+        let mut layers = Vec::with_capacity(config.layers.len());
+        let mut n_attention = 0;
+        for (i, layer) in config.layers.iter().enumerate() {
+            let mixer = match layer.mixer {
+                MixerKind::Attention => {
+                    n_attention += 1;
+                    Mixer::Attention(tensors.attention(config, i, n_attention - 1)?)
+                }
+            };
+            layers.push(tensors.layer(config, i, mixer)?);
         }
         Ok(Weights {
             embedding: tensors.matrix("token_embd.weight")?,
+            positions: tensors.matrices.remove("position_embd.weight"),
             layers,
-            output_norm: tensors.vector("output_norm.weight")?,
+            output_norm: tensors.norm(config, config.tensors.output_norm)?,
             output: tensors.matrices.remove("output.weight"),
-            rope_factors: tensors.vectors.remove("rope_freqs.weight"),
+            output_bias: tensors.vectors.remove("output.bias"),
+            rope_factors: RopeFactors {
+                any: tensors.vectors.remove("rope_freqs.weight"),
+                long: tensors.vectors.remove("rope_factors_long.weight"),
+                short: tensors.vectors.remove("rope_factors_short.weight"),
+            },
+            n_bytes,
         })
     }
-}
-
-/// A tensor that an architecture reads.
-#[derive(Clone, Debug)]
-pub(super) struct TensorPlan {
-    /// Its name in the file.
-    name: String,
-    /// GGUF order: columns first.
-    dims: Vec<u64>,
-    required: bool,
-}
-
-impl TensorPlan {
-    pub(super) fn matrix(name: impl Into<String>, n_cols: u64, n_rows: u64) -> TensorPlan {
-        TensorPlan { name: name.into(), dims: vec![n_cols, n_rows], required: true }
-    }
-
-    pub(super) fn vector(name: impl Into<String>, len: u64) -> TensorPlan {
-        TensorPlan { name: name.into(), dims: vec![len], required: true }
-    }
-
-    pub(super) fn optional(self) -> TensorPlan {
-        TensorPlan { required: false, ..self }
-    }
-}
-
-/// The tensors to read, in the order of the file.
-///
-/// # Errors
-/// Everything that makes the file unusable, before any weight is read:
-/// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::UnsupportedType`], and
-/// [`Error::UnsupportedArchitecture`] for a layer's tensor that the forward pass would
-/// ignore.
-pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorInfo>> {
-    let expected = llama::tensors(config);
-    let mut found = Vec::with_capacity(expected.len());
-    for TensorPlan { name, dims, required } in &expected {
-        let Some(info) = header.tensor(name) else {
-            if *required {
-                return Err(Error::MissingTensor { tensor: name.clone() });
-            }
-            continue;
-        };
-        if info.dims != *dims {
-            return Err(Error::WrongShape {
-                tensor: name.clone(),
-                found: info.dims.clone(),
-                expected: dims.clone(),
-            });
-        }
-        if quant::layout_of(info.dtype).is_none() {
-            return Err(Error::UnsupportedType {
-                tensor: name.clone(),
-                dtype: info.dtype.to_string(),
-                supported: quant::SUPPORTED.into(),
-            });
-        }
-        found.push(info.clone());
-    }
-    let known: std::collections::HashSet<&str> = expected.iter().map(|t| t.name.as_str()).collect();
-    let ignored = |t: &&TensorInfo| t.name.starts_with("blk.") && !known.contains(t.name.as_str());
-    if let Some(tensor) = header.tensors.iter().find(ignored) {
-        return Err(unsupported(format!("{} with tensor {}", config.architecture, tensor.name)));
-    }
-    found.sort_by_key(|t| t.offset);
-    Ok(found)
 }
 
 /// Tensors as they come out of a file.
@@ -179,5 +207,77 @@ impl Tensors {
 
     fn vector(&mut self, name: &str) -> Result<Vec<f32>> {
         self.vectors.remove(name).ok_or_else(|| Error::MissingTensor { tensor: name.into() })
+    }
+
+    fn product(&mut self, layer: usize, name: &str) -> Result<Product> {
+        let weights = self.matrix(&in_layer(layer, &format!("{name}.weight")))?;
+        let bias = self.vectors.remove(&in_layer(layer, &format!("{name}.bias")));
+        Ok(Product { weights, bias })
+    }
+
+    fn norm(&mut self, config: &Config, name: &str) -> Result<NormWeights> {
+        let weight = self.vector(&format!("{name}.weight"))?;
+        let bias = match config.norm {
+            Norm::Rms => None,
+            Norm::Layer => Some(self.vector(&format!("{name}.bias"))?),
+        };
+        Ok(NormWeights { weight, bias })
+    }
+
+    fn layer(&mut self, config: &Config, i: usize, mixer: Mixer) -> Result<Layer> {
+        let mut norm = |there: bool, name: &str| match there {
+            true => self.norm(config, &in_layer(i, name)).map(Some),
+            false => Ok(None),
+        };
+        let before = config.norm_place != NormPlace::After;
+        let after = config.norm_place != NormPlace::Before;
+        let mixer_norm = norm(before, "attn_norm")?;
+        let ffn_norm = match config.residual {
+            Residual::ParallelOneNorm => mixer_norm.clone(),
+            _ => norm(before, config.tensors.ffn_norm)?,
+        };
+        Ok(Layer {
+            mixer_norm,
+            mixer,
+            mixer_post_norm: norm(after, "post_attention_norm")?,
+            ffn_norm,
+            ffn_post_norm: norm(after, "post_ffw_norm")?,
+            ffn: match config.experts {
+                Some(experts) => FeedForward::Experts(self.experts(i, experts.n)?),
+                None => FeedForward::Dense(DenseWeights {
+                    gate: config.gated.then(|| self.product(i, "ffn_gate")).transpose()?,
+                    up: self.product(i, "ffn_up")?,
+                    down: self.product(i, "ffn_down")?,
+                }),
+            },
+        })
+    }
+
+    fn attention(&mut self, config: &Config, i: usize, cache: usize) -> Result<AttentionWeights> {
+        let gate = config.query_gate.then(|| self.product(i, "attn_q_gate")).transpose()?;
+        let mut norm = |name: &str| match config.qk_norm {
+            QkNorm::None => Ok(None),
+            _ => self.vector(&in_layer(i, name)).map(Some),
+        };
+        Ok(AttentionWeights {
+            cache,
+            q_norm: norm("attn_q_norm.weight")?,
+            k_norm: norm("attn_k_norm.weight")?,
+            q: self.product(i, "attn_q")?,
+            k: self.product(i, "attn_k")?,
+            v: self.product(i, "attn_v")?,
+            gate,
+            o: self.product(i, "attn_output")?,
+        })
+    }
+
+    fn experts(&mut self, i: usize, n: usize) -> Result<ExpertsWeights> {
+        let router = self.matrix(&in_layer(i, "ffn_gate_inp.weight"))?;
+        let mut of =
+            |e: usize, name: &str| self.matrix(&in_layer(i, &format!("{name}.weight.{e}")));
+        let experts = (0..n)
+            .map(|e| Ok([of(e, "ffn_gate_exps")?, of(e, "ffn_up_exps")?, of(e, "ffn_down_exps")?]))
+            .collect::<Result<_>>()?;
+        Ok(ExpertsWeights { router, experts })
     }
 }

@@ -1,5 +1,6 @@
 //! Causal grouped-query attention (Vaswani et al., 2017; Ainslie et al., 2023) over the
-//! KV cache: softmax(q·Kᵀ / √head_dim)·V.
+//! KV cache: softmax(q·Kᵀ · scale)·V, the scores capped where the model asks for it, and a
+//! token's keys being the last ones of its layer's window.
 //!
 //! Keys are met in blocks of [`KEY_BLOCK`] positions, each with a softmax of its own, and
 //! the blocks are joined in order (Milakov & Gimelshein, 2018; Dao et al., 2022). So no row
@@ -9,8 +10,8 @@
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
-    HALF_SCALE, Half, PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, softmax_terms,
-    weigh_values,
+    HALF_SCALE, Half, PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, soft_cap,
+    softmax_terms, weigh_values,
 };
 use crate::kv_cache::{LayerCache, zeros};
 use crate::team::{PerThread, Team};
@@ -22,11 +23,53 @@ use std::sync::{Mutex, PoisonError};
 const KEY_BLOCK: usize = 128;
 const _: () = assert!(KEY_BLOCK.is_multiple_of(PANEL_ROWS));
 
-/// The shape of attention, and its scratch.
+/// Prefill: the most tokens that meet a block of keys together, once it is read as f32.
+const MAX_UNIT: usize = 16;
+const _: () = assert!(MAX_UNIT.is_multiple_of(PANEL_TOKENS));
+
+/// What becomes of q·k.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scores {
+    /// A factor, 1 / √head_dim in most models.
+    pub(crate) scale: f32,
+    /// score = cap · tanh(score / cap).
+    pub(crate) cap: Option<f32>,
+}
+
+/// Shape and scores of attention.
+#[derive(Clone, Copy)]
+pub(crate) struct AttentionShape {
+    /// Query heads.
+    pub(crate) n_heads: usize,
+    /// Key and value heads.
+    pub(crate) n_kv_heads: usize,
+    /// Width of a head.
+    pub(crate) head_dim: usize,
+    /// What becomes of q·k.
+    pub(crate) scores: Scores,
+}
+
+/// What a chunk of tokens sees.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// Keys and values, those of the chunk among them.
+    pub(crate) cache: &'a LayerCache,
+    /// Position of the first token.
+    pub(crate) start: usize,
+    /// Positions that a token sees, its own among them; `usize::MAX` for all.
+    pub(crate) window: usize,
+}
+
+impl View<'_> {
+    /// The keys that the token at `position` sees.
+    fn keys(self, position: usize) -> Range<usize> {
+        (position + 1).saturating_sub(self.window)..position + 1
+    }
+}
+
+/// Attention of one shape, and its scratch.
 pub(crate) struct Attention {
-    n_heads: usize,
-    n_kv_heads: usize,
-    head_dim: usize,
+    shape: AttentionShape,
     scratch: PerThread<Scratch>,
     /// Decode: what each block of keys came to, `[blocks, n_heads]`, and the weighted values
     /// `[blocks, n_heads, head_dim]`.
@@ -53,8 +96,8 @@ struct Scratch {
     scores: Vec<f32>,
     /// `[rows, head_dim]`
     weighted: Vec<f32>,
-    /// Prefill: of all blocks so far, `[n_heads, 4 tokens]`.
-    softmaxes: Vec<[Softmax; PANEL_TOKENS]>,
+    /// Prefill: of all blocks so far, `[n_heads, tokens]`.
+    softmaxes: Vec<[Softmax; MAX_UNIT]>,
 }
 
 impl Attention {
@@ -63,51 +106,60 @@ impl Attention {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(crate) fn new(
-        n_heads: usize,
-        n_kv_heads: usize,
-        head_dim: usize,
+        shape: AttentionShape,
         capacity: usize,
         n_threads: usize,
     ) -> Result<Attention> {
-        let rows = PANEL_TOKENS.max(n_heads / n_kv_heads);
+        let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = shape;
+        let rows = MAX_UNIT.max(n_heads / n_kv_heads);
         let scratch = PerThread::new(n_threads, || Scratch {
             keys: vec![0.0; KEY_BLOCK * head_dim],
             values: vec![0.0; KEY_BLOCK * head_dim],
             scores: vec![0.0; rows * KEY_BLOCK],
             weighted: vec![0.0; rows * head_dim],
-            softmaxes: vec![[EMPTY; PANEL_TOKENS]; n_heads],
+            softmaxes: vec![[EMPTY; MAX_UNIT]; n_heads],
         });
         let parts = capacity.div_ceil(KEY_BLOCK) * n_heads;
         let weighted = zeros(parts * head_dim)?;
         let softmaxes = vec![EMPTY; parts];
-        Ok(Attention { n_heads, n_kv_heads, head_dim, scratch, softmaxes, weighted })
+        Ok(Attention { shape, scratch, softmaxes, weighted })
     }
 
-    /// Attends from queries `[n_tokens, n_heads, head_dim]`, the first at position
-    /// `start`, to all positions up to their own, and leaves the result in `out`.
+    /// Attends from queries `[n_tokens, n_heads, head_dim]` to all positions up to their own
+    /// that they see, and leaves the result in `out`, after `finish(token, row)`.
     pub(crate) fn run(
         &mut self,
         team: &Team,
         queries: &mut [f32],
-        cache: &LayerCache,
-        start: usize,
+        view: View,
         forms: Forms,
         out: &mut Activations,
+        finish: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Result<()> {
-        let width = self.n_heads * self.head_dim;
+        let width = self.shape.n_heads * self.shape.head_dim;
         let n_tokens = queries.len() / width;
         // Scaling the queries is cheaper than scaling the scores.
-        scale(queries, 1.0 / (self.head_dim as f32).sqrt());
+        scale(queries, self.shape.scores.scale);
         if n_tokens == 1 {
-            if cache.halves(0, 0..0).is_some() {
+            if view.cache.halves(0, 0..0).is_some() {
                 scale(queries, HALF_SCALE);
             }
-            self.blocks_of_one(team, queries, cache, start + 1)?;
-            return out.produce(team, 1, width, forms, |_, _, row| self.join_all(start + 1, row));
+            let seen = view.keys(view.start);
+            self.blocks_of_one(team, queries, view.cache, seen.clone())?;
+            return out.produce(team, 1, width, 1, forms, |_, _, row| {
+                self.join_all(seen.clone(), row);
+                finish(0, row);
+            });
         }
         let queries = &*queries;
-        out.produce(team, n_tokens, width, forms, |tid, t, rows| {
-            self.panel(&queries[t * width..][..rows.len()], cache, start + t, tid, rows);
+        // Enough units for all threads.
+        let unit = if n_tokens >= 2 * MAX_UNIT * team.len() { MAX_UNIT } else { PANEL_TOKENS };
+        out.produce(team, n_tokens, width, unit, forms, |tid, t, rows| {
+            let unit = View { start: view.start + t, ..view };
+            self.unit(&queries[t * width..][..rows.len()], unit, tid, rows);
+            for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+                finish(t + i, row);
+            }
         })
     }
 
@@ -118,16 +170,18 @@ impl Attention {
         team: &Team,
         q: &[f32],
         cache: &LayerCache,
-        n_keys: usize,
+        seen: Range<usize>,
     ) -> Result<()> {
-        let Attention { head_dim, n_kv_heads, .. } = *self;
-        let group = self.n_heads / n_kv_heads;
+        let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = self.shape;
+        let blocks = blocks_of(&seen);
+        let group = n_heads / n_kv_heads;
         let units = self
             .softmaxes
             .chunks_exact_mut(group)
             .zip(self.weighted.chunks_exact_mut(group * head_dim))
             .enumerate()
-            .take(n_keys.div_ceil(KEY_BLOCK) * n_kv_heads);
+            .take(blocks.end * n_kv_heads)
+            .skip(blocks.start * n_kv_heads);
         let queue = Mutex::new(units);
         team.run(|tid| {
             let Scratch { keys, values, scores, .. } = &mut *self.scratch.of(tid);
@@ -137,45 +191,48 @@ impl Attention {
                 let (block, kv_head) = (unit / n_kv_heads, unit % n_kv_heads);
                 let q = &q[kv_head * group * head_dim..];
                 let q = Rows { data: q, stride: head_dim, n: group };
-                let positions = block_of(block, n_keys);
+                let positions = block_of(block, seen.end);
                 let block = Block::halves(cache, kv_head, positions.clone())
                     .unwrap_or_else(|| Block::new(cache, kv_head, positions, keys, values));
-                block.attend(q, head_dim, |_| n_keys, scores, softmaxes, weighted);
+                block.attend(q, &self.shape, |_| seen.clone(), scores, softmaxes, weighted);
             }
         })
     }
 
     /// Joins the blocks that [`Attention::blocks_of_one`] has left.
-    fn join_all(&self, n_keys: usize, out: &mut [f32]) {
+    fn join_all(&self, seen: Range<usize>, out: &mut [f32]) {
+        let AttentionShape { n_heads, head_dim, .. } = self.shape;
         out.fill(0.0);
-        for (head, out) in out.chunks_exact_mut(self.head_dim).enumerate() {
+        for (head, out) in out.chunks_exact_mut(head_dim).enumerate() {
             let mut softmax = EMPTY;
-            for block in 0..n_keys.div_ceil(KEY_BLOCK) {
-                let part = block * self.n_heads + head;
-                let weighted = &self.weighted[part * self.head_dim..][..self.head_dim];
+            for block in blocks_of(&seen) {
+                let part = block * n_heads + head;
+                let weighted = &self.weighted[part * head_dim..][..head_dim];
                 softmax.join(self.softmaxes[part], weighted, out);
             }
             scale(out, 1.0 / softmax.sum);
         }
     }
 
-    /// Prefill: up to four tokens, from position `start` on, for all heads.
-    fn panel(&self, q: &[f32], cache: &LayerCache, start: usize, tid: usize, out: &mut [f32]) {
-        let Attention { head_dim, n_heads, .. } = *self;
+    /// Prefill: some tokens for all heads.
+    fn unit(&self, q: &[f32], view: View, tid: usize, out: &mut [f32]) {
+        let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = self.shape;
         let Scratch { keys, values, scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
         let width = n_heads * head_dim;
         let n_tokens = q.len() / width;
-        let n_keys = start + n_tokens;
-        let group = n_heads / self.n_kv_heads;
+        let seen = view.keys(view.start).start..view.start + n_tokens;
+        let group = n_heads / n_kv_heads;
         out.fill(0.0);
-        softmaxes.fill([EMPTY; PANEL_TOKENS]);
-        for block in 0..n_keys.div_ceil(KEY_BLOCK) {
-            for kv_head in 0..self.n_kv_heads {
-                let block = Block::new(cache, kv_head, block_of(block, n_keys), keys, values);
+        softmaxes.fill([EMPTY; MAX_UNIT]);
+        for block in blocks_of(&seen) {
+            for kv_head in 0..n_kv_heads {
+                let positions = block_of(block, seen.end);
+                let block = Block::new(view.cache, kv_head, positions, keys, values);
                 for head in kv_head * group..(kv_head + 1) * group {
                     let q = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
-                    let parts = &mut [EMPTY; PANEL_TOKENS][..n_tokens];
-                    block.attend(q, head_dim, |t| start + t + 1, scores, parts, weighted);
+                    let parts = &mut [EMPTY; MAX_UNIT][..n_tokens];
+                    let sees = |t| view.keys(view.start + t);
+                    block.attend(q, &self.shape, sees, scores, parts, weighted);
                     for (t, part) in parts.iter().enumerate() {
                         let out = &mut out[t * width + head * head_dim..][..head_dim];
                         let weighted = &weighted[t * head_dim..][..head_dim];
@@ -207,6 +264,11 @@ impl Softmax {
         add_scaled(out, weighted, now);
         *self = Softmax { max, sum: self.sum * before + block.sum * now };
     }
+}
+
+/// The blocks that these keys lie in.
+fn blocks_of(seen: &Range<usize>) -> Range<usize> {
+    seen.start / KEY_BLOCK..seen.end.div_ceil(KEY_BLOCK)
 }
 
 /// Positions of a block, of `n_keys`.
@@ -248,18 +310,19 @@ impl<'a> Block<'a> {
         Some(Block { positions, elements })
     }
 
-    /// Queries against this block; query r sees the positions below `seen(r)`. Leaves a
-    /// softmax and weighted values for each.
+    /// Queries against this block; query r sees the positions `seen(r)`. Leaves a softmax and
+    /// weighted values for each.
     fn attend(
         &self,
         q: Rows,
-        head_dim: usize,
-        seen: impl Fn(usize) -> usize,
+        shape: &AttentionShape,
+        seen: impl Fn(usize) -> Range<usize>,
         scores: &mut [f32],
         softmaxes: &mut [Softmax],
         weighted: &mut [f32],
     ) {
         let Range { start, end } = self.positions;
+        let AttentionShape { head_dim, scores: Scores { cap, .. }, .. } = *shape;
         match self.elements {
             Elements::F32(keys, _) => score_keys(q, keys, head_dim, scores, KEY_BLOCK),
             Elements::F16(keys, _) => score_keys(q, keys, head_dim, scores, KEY_BLOCK),
@@ -267,11 +330,17 @@ impl<'a> Block<'a> {
         let len = (end - start).next_multiple_of(PANEL_ROWS);
         for (r, softmax) in softmaxes.iter_mut().enumerate() {
             let row = &mut scores[r * KEY_BLOCK..][..len];
-            let n = seen(r).min(end).saturating_sub(start);
-            *softmax = if n == 0 {
+            let seen = seen(r);
+            let (first, n) =
+                (seen.start.saturating_sub(start), seen.end.min(end).saturating_sub(start));
+            *softmax = if first >= n {
                 row.fill(0.0);
                 EMPTY
             } else {
+                if let Some(cap) = cap {
+                    soft_cap(&mut row[first..n], cap);
+                }
+                row[..first].fill(f32::NEG_INFINITY);
                 row[n..].fill(f32::NEG_INFINITY);
                 let (max, sum) = softmax_terms(row);
                 Softmax { max, sum }

@@ -6,6 +6,6 @@ mod linear;
 mod rope;
 
 pub(crate) use activations::{Activations, Forms};
-pub(crate) use attention::{Attention, store_keys_values};
+pub(crate) use attention::{Attention, AttentionShape, Scores, View, store_keys_values};
 pub(crate) use linear::{Linear, Product, Scratch};
-pub(crate) use rope::Rope;
+pub(crate) use rope::{Pairing, Rope, RopeShape, Yarn};

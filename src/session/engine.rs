@@ -28,6 +28,8 @@ pub struct Engine {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
+    /// Which file the model is.
+    pub(super) fingerprint: String,
 }
 
 /// What the file says of itself.
@@ -53,6 +55,8 @@ pub struct Info {
     pub context: usize,
     /// How keys and values are kept.
     pub kv_cache: KvType,
+    /// What one position of the KV cache is made of.
+    pub kv_shape: KvShape,
     /// Positions that the model was trained for.
     pub context_train: usize,
     /// Tokens in the vocabulary.
@@ -61,6 +65,17 @@ pub struct Info {
     pub threads: usize,
     /// Bytes held.
     pub memory: Memory,
+}
+
+/// Keys and values of one position: twice `layers × heads × head_dim` numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KvShape {
+    /// Layers that keep keys and values.
+    pub layers: usize,
+    /// Heads of keys, and of values, in each.
+    pub heads: usize,
+    /// Numbers of each head.
+    pub head_dim: usize,
 }
 
 /// Bytes that a loaded model holds.
@@ -98,6 +113,7 @@ impl Engine {
             tokenizer,
             template,
             about,
+            fingerprint: String::new(),
         }
     }
 
@@ -113,6 +129,7 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
+            kv_shape: KvShape { layers: config.n_attention_layers(), heads: n_kv_heads, head_dim },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
@@ -120,7 +137,7 @@ impl Engine {
                 weights: self.forward.weights().n_bytes() as u64,
                 kv_cache: KvCache::bytes_for(
                     self.kv_type,
-                    config.n_layers,
+                    config.n_attention_layers(),
                     n_kv_heads,
                     head_dim,
                     capacity,

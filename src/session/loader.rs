@@ -2,6 +2,7 @@
 //! the header is read as soon as it is complete, and what cannot run is refused then.
 
 use super::engine::{About, Engine};
+use super::fingerprint::Fingerprint;
 use super::memory::{Outlook, Preflight};
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Parsed, Split};
@@ -53,6 +54,7 @@ pub struct Loader {
     options: LoadOptions,
     /// Bytes of the file at hand that have come.
     received: u64,
+    fingerprint: Fingerprint,
     stage: Stage,
 }
 
@@ -95,7 +97,8 @@ struct Parts {
 impl Loader {
     /// Waits for the file's first bytes.
     pub fn new(options: LoadOptions) -> Loader {
-        Loader { options, received: 0, stage: Stage::Header { bytes: Vec::new(), at_least: 0 } }
+        let stage = Stage::Header { bytes: Vec::new(), at_least: 0 };
+        Loader { options, received: 0, fingerprint: Fingerprint::default(), stage }
     }
 
     /// Takes the next bytes of the file, however it is cut.
@@ -106,6 +109,7 @@ impl Loader {
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let position = self.received;
         self.received += bytes.len() as u64;
+        self.fingerprint.update(bytes);
         match &mut self.stage {
             Stage::Header { bytes: held, at_least } => {
                 held.extend_from_slice(bytes);
@@ -257,7 +261,9 @@ impl Loader {
         let (config, weights) = weights.finish()?;
         let LoadOptions { kv_cache, threads, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
-        Ok(Engine::new(forward, kv_cache, context, tokenizer, template, about))
+        let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
+        engine.fingerprint = self.fingerprint.finish();
+        Ok(engine)
     }
 }
 

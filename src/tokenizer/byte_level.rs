@@ -15,7 +15,7 @@ use super::{Vocabulary, unusable};
 use crate::gguf::Metadata;
 use crate::{Error, Result};
 
-const MERGES: &str = "tokenizer.ggml.merges";
+pub(super) const MERGES: &str = "tokenizer.ggml.merges";
 
 /// A byte-level BPE model.
 #[derive(Debug)]
@@ -82,13 +82,14 @@ impl ByteLevel {
     }
 }
 
-fn vocab(vocabulary: &Vocabulary<'_>) -> Vocab {
+/// The vocabulary as the crate takes it.
+pub(super) fn vocab(vocabulary: &Vocabulary<'_>) -> Vocab {
     vocabulary.texts.iter().cloned().zip(0..).collect()
 }
 
 /// The merges as pairs. The crate takes them on trust, and would panic on a pair longer
 /// than any token.
-fn merges(metadata: &Metadata, vocabulary: &Vocabulary<'_>) -> Result<Merges> {
+pub(super) fn merges(metadata: &Metadata, vocabulary: &Vocabulary<'_>) -> Result<Merges> {
     let longest = vocabulary.texts.iter().map(String::len).max().unwrap_or(0);
     let pair = |merge: &String| {
         // The first character may be a space itself.

@@ -1,16 +1,18 @@
 //! Text to tokens and back, from the vocabulary in a GGUF file.
 //!
-//! Two kinds of vocabulary (`tokenizer.ggml.model`) are read:
+//! Three kinds of vocabulary (`tokenizer.ggml.model`) are read:
 //!
 //! - `gpt2`: byte-level BPE. The text is cut by the model's pre-tokenizer and merged by
 //!   rank, on the `tokenizers` crate.
 //! - `llama`: SentencePiece BPE. The whole text is merged by score.
+//! - `gemma4`: BPE by rank over characters, line by line.
 //!
-//! Both keep special tokens apart first. The ids are those of llama.cpp: GGUF has no
+//! All keep special tokens apart first. The ids are those of llama.cpp: GGUF has no
 //! specification of tokenisation beyond what llama.cpp does with the keys
 //! `tokenizer.ggml.*`, and a model answers worse to ids that it was not trained on.
 
 mod byte_level;
+mod character_level;
 mod pieces;
 mod pre_tokenizer;
 mod sentence_piece;
@@ -28,6 +30,7 @@ pub use text_stream::TextStream;
 use crate::gguf::Metadata;
 use crate::{Error, Result};
 use byte_level::ByteLevel;
+use character_level::CharacterLevel;
 use sentence_piece::SentencePiece;
 use special::{Part, SpecialTokens};
 use token_type::TokenType;
@@ -48,6 +51,7 @@ pub struct Tokenizer {
 #[derive(Debug)]
 enum Kind {
     ByteLevel(Box<ByteLevel>),
+    CharacterLevel(Box<CharacterLevel>),
     SentencePiece(Box<SentencePiece>),
 }
 
@@ -90,17 +94,26 @@ impl Tokenizer {
         let end_of_generation = well_known::apply(metadata, eos, &mut vocabulary)?;
         let special = SpecialTokens::new(metadata, &vocabulary)?;
 
+        let added = metadata.opt_bool("tokenizer.ggml.add_bos_token")?;
         let (kind, add_bos) = match model {
-            "gpt2" => {
-                let name = metadata.opt_str("tokenizer.ggml.pre")?.unwrap_or("default");
-                let rules = pre_tokenizer::rules(name)
-                    .ok_or_else(|| Error::UnsupportedTokenizer { kind: name.to_owned() })?;
-                let model = ByteLevel::new(metadata, &vocabulary, rules)?;
-                (Kind::ByteLevel(Box::new(model)), rules.add_bos)
+            "gpt2" | "gemma4" => {
+                let pre = metadata.opt_str("tokenizer.ggml.pre")?.unwrap_or("default");
+                let pre = if model == "gemma4" { model } else { pre };
+                let rules = pre_tokenizer::rules(pre)
+                    .ok_or_else(|| Error::UnsupportedTokenizer { kind: pre.to_owned() })?;
+                let kind = if CharacterLevel::is_meant_by(pre) {
+                    let model = CharacterLevel::new(metadata, &vocabulary, rules)?;
+                    Kind::CharacterLevel(Box::new(model))
+                } else {
+                    let model = ByteLevel::new(metadata, &vocabulary, rules)?;
+                    Kind::ByteLevel(Box::new(model))
+                };
+                // Files of Gemma 4 deny it, and the model needs it.
+                (kind, rules.always_bos || added.unwrap_or(rules.add_bos))
             }
             "llama" => {
                 let model = SentencePiece::new(metadata, vocabulary)?;
-                (Kind::SentencePiece(Box::new(model)), true)
+                (Kind::SentencePiece(Box::new(model)), added.unwrap_or(true))
             }
             other => return Err(Error::UnsupportedTokenizer { kind: other.to_owned() }),
         };
@@ -109,7 +122,7 @@ impl Tokenizer {
             special,
             bos,
             eos,
-            add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(add_bos),
+            add_bos,
             add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
             end_of_generation,
         })
@@ -139,6 +152,7 @@ impl Tokenizer {
                 Part::Token(id) => ids.push(id),
                 Part::Text(text) => match &self.kind {
                     Kind::ByteLevel(model) => model.encode(text, &mut ids)?,
+                    Kind::CharacterLevel(model) => model.encode(text, &mut ids)?,
                     Kind::SentencePiece(model) => model.encode(text, after_special, &mut ids),
                 },
             }
@@ -176,6 +190,7 @@ impl Tokenizer {
     pub fn piece(&self, id: u32) -> Cow<'_, [u8]> {
         match &self.kind {
             Kind::ByteLevel(model) => Cow::Borrowed(model.piece(id)),
+            Kind::CharacterLevel(model) => Cow::Borrowed(model.piece(id)),
             Kind::SentencePiece(model) => model.piece(id),
         }
     }
@@ -184,6 +199,7 @@ impl Tokenizer {
     pub fn n_vocab(&self) -> usize {
         match &self.kind {
             Kind::ByteLevel(model) => model.n_vocab(),
+            Kind::CharacterLevel(model) => model.n_vocab(),
             Kind::SentencePiece(model) => model.n_vocab(),
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! All expressions are free of look-around. The published ones end in `\s+(?!\S)|\s+`:
 //! white space, but the last character goes with the word behind. That is done by
-//! [`Space`] after a plain `\s+`, because an engine that backtracks needs a step for each
+//! [`Cut`] after a plain `\s+`, because an engine that backtracks needs a step for each
 //! character and gives up on long runs, while one without look-around is linear.
 
 mod rules;
@@ -18,25 +18,27 @@ use tokenizers::utils::SysRegex;
 
 use crate::{Error, Result};
 
-/// What becomes of the last character of a run of white space with something behind it.
+/// Which pieces become of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
-    /// It stays: the expression says all.
-    Stays,
-    /// It goes with what is behind.
-    Goes,
-    /// It goes with what is behind, unless it is a line break.
-    GoesUnlessBreak,
+pub(super) enum Cut {
+    /// The match: the expression says all.
+    Whole,
+    /// The match. The last character of a run of white space goes with what is behind.
+    BeforeSpace,
+    /// The same, unless that character is a line break.
+    BeforeBlank,
+    /// Groups of three characters, counted from the end: thousands.
+    Thousands,
 }
 
 /// One cut of all pieces, at the matches of an expression.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step(&'static str, Space);
+pub(super) struct Step(&'static str, Cut);
 
 /// The compiled rules of a vocabulary.
 #[derive(Debug)]
 pub(super) struct PreTokenizer {
-    steps: Vec<(SysRegex, Space)>,
+    steps: Vec<(SysRegex, Cut)>,
 }
 
 impl PreTokenizer {
@@ -52,7 +54,7 @@ impl PreTokenizer {
     pub(super) fn split(&self, text: &str) -> Vec<Range<usize>> {
         let whole = 0..text.len();
         let mut pieces = vec![whole];
-        for (regex, space) in &self.steps {
+        for (regex, how) in &self.steps {
             let mut cut = Vec::with_capacity(pieces.len());
             for piece in pieces {
                 let mut done = piece.start;
@@ -62,9 +64,16 @@ impl PreTokenizer {
                         done = end;
                     }
                 };
-                for matched in Matches::new(regex, *space, &text[piece.clone()]) {
-                    push(piece.start + matched.start);
-                    push(piece.start + matched.end);
+                for matched in Matches::new(regex, *how, &text[piece.clone()]) {
+                    let (start, end) = (piece.start + matched.start, piece.start + matched.end);
+                    push(start);
+                    if *how == Cut::Thousands {
+                        let starts = text[start..end].char_indices().rev().skip(2).step_by(3);
+                        let mut starts: Vec<usize> = starts.map(|(at, _)| start + at).collect();
+                        starts.reverse();
+                        starts.into_iter().for_each(&mut push);
+                    }
+                    push(end);
                 }
                 push(piece.end);
             }
@@ -74,10 +83,10 @@ impl PreTokenizer {
     }
 }
 
-/// The matches of an expression, shortened as [`Space`] says.
+/// The matches of an expression, shortened as [`Cut`] says.
 struct Matches<'a> {
     regex: &'a SysRegex,
-    space: Space,
+    cut: Cut,
     text: &'a str,
     /// Where `found` counts from. The expressions have no look-behind, so that they may
     /// begin anywhere.
@@ -86,8 +95,8 @@ struct Matches<'a> {
 }
 
 impl<'a> Matches<'a> {
-    fn new(regex: &'a SysRegex, space: Space, text: &'a str) -> Matches<'a> {
-        Matches { regex, space, text, base: 0, found: Box::new(regex.find_iter(text)) }
+    fn new(regex: &'a SysRegex, cut: Cut, text: &'a str) -> Matches<'a> {
+        Matches { regex, cut, text, base: 0, found: Box::new(regex.find_iter(text)) }
     }
 }
 
@@ -97,14 +106,14 @@ impl Iterator for Matches<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
         let (start, end) = self.found.next()?;
         let (start, mut end) = (self.base + start, self.base + end);
-        if end < self.text.len() && self.space != Space::Stays {
+        if end < self.text.len() && matches!(self.cut, Cut::BeforeSpace | Cut::BeforeBlank) {
             let matched = &self.text[start..end];
             let mut chars = matched.chars();
             // A match of nothing but white space is one of the final `\s+`, or of an
             // alternative that ends in a line break.
             if let Some(last) = chars.next_back()
                 && !chars.as_str().is_empty()
-                && (self.space == Space::Goes || !matches!(last, '\r' | '\n'))
+                && (self.cut == Cut::BeforeSpace || !matches!(last, '\r' | '\n'))
                 && matched.chars().all(char::is_whitespace)
             {
                 end -= last.len_utf8();
@@ -162,6 +171,17 @@ mod tests {
             ]
         );
         assert_eq!(words("qwen2", "12 a"), ["1", "2", " a"]);
+    }
+
+    #[test]
+    fn thousands_are_counted_from_the_end() {
+        assert_eq!(
+            words("afmoe", "1234567 12 3456"),
+            ["1", "234", "567", " ", "12", " ", "3", "456"]
+        );
+        assert_eq!(words("superbpe", "of 12345²x"), ["of ", "12", "345", "²", "x"]);
+        // A number that goes on in letters is none to this model.
+        assert_eq!(words("tiny_aya", "1234 1234x"), ["1", "234", " ", "123", "4", "x"]);
     }
 
     #[test]

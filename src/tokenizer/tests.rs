@@ -111,6 +111,29 @@ fn whole_words_are_not_merged_where_the_rules_say_so() {
 }
 
 #[test]
+fn characters_merge_by_rank() {
+    let keys = |model| {
+        vec![
+            ("model", string(model)),
+            ("pre", string("sarvam-moe")),
+            ("tokens", strings(&["▁", "a", "é", "▁a", "<0xF0>", "<0x9F>", "\n\n", "<bos>", "▁▁"])),
+            ("token_type", Value::Array(Array::I32(vec![1, 1, 1, 1, 6, 6, 1, 3, 1]))),
+            ("merges", strings(&["▁ ▁", "▁ a"])),
+            ("bos_token_id", Value::U32(7)),
+            ("add_bos_token", Value::Bool(false)),
+        ]
+    };
+    let gemma4 = byte_level(keys("gemma4")).expect("builds");
+    let encode = |text| gemma4.encode(text, false, true).expect("encodes");
+    assert_eq!(encode("aé a  a"), [1, 2, 3, 8, 1]);
+    // A run of line breaks is a token; an unknown character is its bytes, as far as they are.
+    assert_eq!(encode("a\n\na"), [1, 6, 1]);
+    assert_eq!(gemma4.decode(&[7, 1, 3, 8, 6, 4]), "<bos>a a  \n\n\u{fffd}");
+    assert_eq!(gemma4.encode("a", true, false), Ok(vec![7, 1]));
+    assert_eq!(byte_level(keys("gpt2")).expect("builds").encode("a", true, false), Ok(vec![1]));
+}
+
+#[test]
 fn sentence_piece_merges_by_score() {
     let tokenizer = sentence_piece(vec![]).expect("builds");
     let encode = |text| tokenizer.encode(text, true, true).expect("encodes");

@@ -6,9 +6,10 @@ use super::protocol::{
     Delta, Event, Phase, Progress, Reply, Request, ScoreInput, TokenLogprobs, token_name,
 };
 use super::queue::{Seat, Ticket};
-use super::request::{CompletionRequest, Prompt};
+use super::request::{CompletionRequest, Prompt, RankRequest};
+use super::sessions;
 use super::turn::turn;
-use crate::session::{Engine, Generation, Scoring, Step, TokenEvent};
+use crate::session::{Engine, Generation, Ranking, Scoring, Step, TokenEvent};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use web_sys::AbortSignal;
@@ -38,7 +39,16 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
         }
         Request::Detokenize { tokens } => Ok(Reply::Text { text: tokenizer.decode(&tokens) }),
         Request::Count(input) => Ok(Reply::Count { count: engine.render_chat(&input)?.1.len() }),
+        Request::Render(input) => {
+            let (text, tokens) = engine.render_chat(&input)?;
+            Ok(Reply::Rendered { text, tokens })
+        }
         Request::Score(input) => score(id, input, engine, signal).await,
+        Request::Rank(request) => rank(id, *request, engine, signal).await,
+        Request::Save => sessions::save(id, engine, signal).await,
+        Request::Restore(saved) => {
+            sessions::restore(engine, saved, ticket.parts.take(), signal).await
+        }
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))
         }
@@ -53,11 +63,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
 
 async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) -> Result<Reply> {
     let (id, signal) = (ticket.id, ticket.signal());
-    let prompt = match request.prompt {
-        Prompt::Messages(input) => engine(seat)?.render_chat(&input)?.1,
-        Prompt::Text(text) => engine(seat)?.tokenizer().encode(&text, true, true)?,
-        Prompt::Tokens(tokens) => tokens,
-    };
+    let prompt = prompt_tokens(request.prompt, engine(seat)?)?;
     let logprobs = request.params.logprobs.is_some();
     let mut generation = Generation::new(engine(seat)?, prompt, request.params)?;
     let mut posted = 0;
@@ -92,6 +98,38 @@ fn engine(seat: &mut Seat) -> Result<&mut Engine> {
     seat.engine.as_mut().ok_or_else(|| Error::BadRequest { what: "no model is loaded".into() })
 }
 
+fn prompt_tokens(prompt: Prompt, engine: &Engine) -> Result<Vec<u32>> {
+    match prompt {
+        Prompt::Messages(input) => Ok(engine.render_chat(&input)?.1),
+        Prompt::Text(text) => engine.tokenizer().encode(&text, true, true),
+        Prompt::Tokens(tokens) => Ok(tokens),
+    }
+}
+
+async fn rank(
+    id: u32,
+    request: RankRequest,
+    engine: &mut Engine,
+    signal: &AbortSignal,
+) -> Result<Reply> {
+    let prompt = prompt_tokens(request.prompt, engine)?;
+    let texts = request.continuations.iter();
+    let continuations = texts.map(|text| engine.tokenizer().encode(text, false, false));
+    let continuations = continuations.collect::<Result<_>>()?;
+    let mut ranking = Ranking::new(engine, prompt, continuations)?;
+    loop {
+        turn_unless_aborted(signal).await?;
+        if let Some(logprobs) = ranking.step(engine)? {
+            let logprobs = logprobs.to_vec();
+            let prompt_tokens = ranking.prompt_tokens();
+            let cached_tokens = ranking.cached_tokens();
+            return Ok(Reply::Ranks { logprobs, prompt_tokens, cached_tokens });
+        }
+        let (done, total) = ranking.progress(engine);
+        prefilled(id, done, total);
+    }
+}
+
 async fn score(
     id: u32,
     input: ScoreInput,
@@ -119,7 +157,7 @@ async fn score(
     }
 }
 
-async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
+pub(super) async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
     turn().await;
     if signal.aborted() { Err(Error::Aborted) } else { Ok(()) }
 }

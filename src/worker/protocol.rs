@@ -6,9 +6,9 @@
 //! A completion with a `window` waits while so many of its deltas have not been read.
 
 use super::fields::{Fields, bad, must_be};
-use super::request::{CompletionRequest, conversation};
+use super::request::{CompletionRequest, RankRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, KvType, Outlook, ProfileReport, Timings, Usage};
+use crate::session::{FinishReason, KvType, Outlook, ProfileReport, Snapshot, Timings, Usage};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,8 +36,16 @@ pub enum Request {
     },
     /// How many tokens a conversation is.
     Count(RenderInput),
+    /// A conversation as the model's template writes it.
+    Render(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
+    /// How probable each of several continuations is.
+    Rank(Box<RankRequest>),
+    /// What is in the cache, to be kept.
+    Save,
+    /// What was kept, to be put back into the cache; the layers' bytes come beside it.
+    Restore(Snapshot),
     /// Where the time of a prefill and of a decode goes.
     Profile {
         /// Tokens of the prompt.
@@ -116,9 +124,18 @@ impl Request {
                 Request::Detokenize { tokens: tokens.ok_or_else(|| missing("tokens"))? }
             }
             "count" => Request::Count(conversation(&mut fields)?),
+            "render" => Request::Render(conversation(&mut fields)?),
             "score" => Request::Score(match fields.tokens("tokens")? {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
+            }),
+            "rank" => Request::Rank(Box::new(RankRequest::from_fields(&mut fields)?)),
+            "save" => Request::Save,
+            "restore" => Request::Restore(Snapshot {
+                model: required_text(&mut fields, "model")?,
+                build: required_text(&mut fields, "build")?,
+                tokens: fields.tokens("tokens")?.ok_or_else(|| missing("tokens"))?,
+                layers: fields.count("layers")?.ok_or_else(|| missing("layers"))?,
             }),
             "profile" => Request::Profile {
                 prefill: fields.count("prefill")?.unwrap_or(512),
@@ -306,6 +323,13 @@ pub enum Reply {
         /// Tokens.
         count: usize,
     },
+    /// Of `render`.
+    Rendered {
+        /// What the template wrote.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<u32>,
+    },
     /// Of `score`.
     Scores {
         /// The tokens, n of them.
@@ -316,6 +340,22 @@ pub enum Reply {
         nll: f64,
         /// e^nll.
         perplexity: f64,
+    },
+    /// Of `rank`.
+    Ranks {
+        /// Σ ln P(token | all before) of each continuation.
+        logprobs: Vec<f64>,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Of these, not computed again.
+        cached_tokens: usize,
+    },
+    /// Of `save`.
+    Saved(Snapshot),
+    /// Of `restore`.
+    Restored {
+        /// Whether the tokens had to be computed again.
+        refilled: bool,
     },
     /// Of `profile`.
     Profile(ProfileReport),
@@ -348,7 +388,11 @@ mod tests {
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
+            json!({ "id": 1, "type": "render", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
+            json!({ "id": 1, "type": "rank", "prompt": "a", "continuations": [" b", " c"] }),
+            json!({ "id": 1, "type": "save" }),
+            json!({ "id": 1, "type": "restore", "model": "m", "build": "b", "tokens": [1], "layers": 2 }),
             json!({ "id": 1, "type": "profile", "prefill": 16 }),
             json!({ "id": 1, "type": "abort", "target": 3 }),
         ];
@@ -382,6 +426,8 @@ mod tests {
             json!({ "id": 5, "type": "load", "url": "u", "options": { "contxt": 1 } }),
             json!({ "id": 5, "type": "load", "url": "u", "options": { "kv_cache": "f8" } }),
             json!({ "id": 5, "type": "abort", "target": "x" }),
+            json!({ "id": 5, "type": "rank", "prompt": "a" }),
+            json!({ "id": 5, "type": "restore", "model": "m", "build": "b", "layers": 2 }),
         ] {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 5);

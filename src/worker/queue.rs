@@ -6,13 +6,14 @@ use super::port::post;
 use super::protocol::{Event, Phase, Progress, Request};
 use crate::session::Engine;
 use crate::{Error, Result};
+use js_sys::{Array, Object, Reflect};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
@@ -29,6 +30,8 @@ thread_local! {
 pub(super) struct Ticket {
     pub(super) id: u32,
     controller: AbortController,
+    /// Bytes that came beside the message.
+    pub(super) parts: Cell<Option<Array>>,
     /// Deltas that its reader has read.
     read: Cell<usize>,
     waker: Cell<Option<Waker>>,
@@ -43,6 +46,7 @@ pub(super) struct Seat {
 
 /// Takes a message of the page.
 pub(super) fn receive(message: JsValue) {
+    let parts = take_parts(&message);
     let message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
     let (id, request) = Request::from_message(message, fresh_seed());
     match request {
@@ -52,12 +56,19 @@ pub(super) fn receive(message: JsValue) {
         Ok(Request::Read { target, count }) => {
             with_ticket(target, |ticket| ticket.read.set(ticket.read.get() + count));
         }
-        Ok(request) => admit(id, request),
+        Ok(request) => admit(id, request, parts),
     }
 }
 
+/// The field `parts`, which is bytes and no JSON.
+fn take_parts(message: &JsValue) -> Option<Array> {
+    let parts = Reflect::get(message, &"parts".into()).ok()?.dyn_into::<Array>().ok()?;
+    Reflect::delete_property(message.dyn_ref::<Object>()?, &"parts".into()).ok()?;
+    Some(parts)
+}
+
 /// Begins a request.
-fn admit(id: u32, request: Request) {
+fn admit(id: u32, request: Request, parts: Option<Array>) {
     if matches!(request, Request::Complete(_)) {
         let queued = Progress { phase: Phase::Queued, loaded: 0, total: None };
         post(id, Event::Progress(queued));
@@ -66,7 +77,8 @@ fn admit(id: u32, request: Request) {
         let what = "the browser makes no AbortController".into();
         return post(id, Event::failed(&Error::Internal { what }));
     };
-    let ticket = Rc::new(Ticket { id, controller, read: Cell::new(0), waker: Cell::new(None) });
+    let (parts, read, waker) = (Cell::new(parts), Cell::new(0), Cell::new(None));
+    let ticket = Rc::new(Ticket { id, controller, parts, read, waker });
     TICKETS.with_borrow_mut(|tickets| tickets.push(Rc::clone(&ticket)));
     spawn_local(async move {
         let mut seat = Seat { engine: None, held: false };

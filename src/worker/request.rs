@@ -18,6 +18,24 @@ pub struct CompletionRequest {
     pub window: Option<usize>,
 }
 
+/// Continuations to compare.
+#[derive(Clone, Debug)]
+pub struct RankRequest {
+    /// What comes before them all.
+    pub prompt: Prompt,
+    /// The texts; special text in them is not recognised.
+    pub continuations: Vec<String>,
+}
+
+impl RankRequest {
+    pub(super) fn from_fields(fields: &mut Fields) -> Result<RankRequest> {
+        let prompt = prompt(fields)?;
+        let continuations = fields.texts("continuations")?;
+        let missing = || bad("`continuations` is missing".into());
+        Ok(RankRequest { prompt, continuations: continuations.ok_or_else(missing)? })
+    }
+}
+
 /// What a completion continues.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prompt {

@@ -45,9 +45,10 @@ export function launch({ args = [] } = {}) {
  * @param {object} [options]
  * @param {string[]} [options.args]
  * @param {(profile: string) => Promise<void>} [options.prepare] fills the profile before the start
+ * @param {object} [options.contextOptions] Playwright's
  * @returns {Promise<{context: import("playwright-core").BrowserContext, close: () => Promise<void>}>}
  */
-export async function launchProfile({ args = [], prepare } = {}) {
+export async function launchProfile({ args = [], prepare, contextOptions } = {}) {
   const profile = await mkdtemp(path.join(os.tmpdir(), "pagelm-profile-"));
   try {
     await prepare?.(profile);
@@ -55,6 +56,7 @@ export async function launchProfile({ args = [], prepare } = {}) {
       executablePath: chromiumPath(),
       headless: true,
       args: [...ARGS, ...args],
+      ...contextOptions,
     });
     const close = async () => {
       await context.close();

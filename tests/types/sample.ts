@@ -9,6 +9,8 @@ import type {
   ChatCompletions,
   ChatLogprobs,
   ChatMessage,
+  Classification,
+  ClassifyOptions,
   Completion,
   CompletionChunk,
   CompletionRequest,
@@ -26,15 +28,22 @@ import type {
   PhaseProfile,
   PrefillProgress,
   PreflightOptions,
-  RequestOptions,
   Profile,
+  RequestOptions,
+  RestoredSession,
+  SavedSession,
   Score,
+  Sessions,
   StoredModel,
   Stream,
+  SummarizeOptions,
+  TaskOptions,
+  TaskResult,
   TemplateOptions,
   Timings,
   TokenLogprob,
   TopLogprob,
+  TranslateOptions,
   Usage,
   Variant,
 } from "pagelm";
@@ -115,6 +124,7 @@ export async function chat(lm: PageLM): Promise<void> {
   const either: ChatCompletion | Stream<ChatCompletionChunk> = await completions.create(request);
   show("choices" in either ? either.id : "a stream");
   show(String((await lm.countTokens(messages, template)) + 1));
+  show((await lm.render(messages, template)).tokens.join());
 
   // @ts-expect-error a whole answer is not iterated
   for await (const _ of await completions.create({ messages, stream: false }));
@@ -152,6 +162,25 @@ export async function measure(lm: PageLM): Promise<number> {
   const first: number | null | undefined = score.logprobs[0];
   await lm.unload();
   return score.tokens.length * score.nll + score.perplexity + (first ?? 0);
+}
+
+export async function keep(lm: PageLM): Promise<void> {
+  const sessions: Sessions = lm.sessions;
+  const saved: SavedSession = await sessions.save("chat", { data: { messages: [] } });
+  const { refilled, data, tokens }: RestoredSession = await sessions.restore(saved.id);
+  show(`${refilled} ${JSON.stringify(data)} ${tokens} ${(await sessions.list()).length}`);
+  await sessions.remove("chat");
+}
+
+export async function tasks(lm: PageLM): Promise<void> {
+  const classify: ClassifyOptions = { instruction: "Good or bad?", examples: [{ text: "Fine!", label: "good" }], calibrate: false, prompt: true };
+  const found: Classification = await lm.classify("Nice.", ["good", "bad"], classify);
+  show(`${found.label} ${found.labels[0]?.probability} ${found.prompt?.length}`);
+  const options: TaskOptions = { onText: show, prompt: true, max_tokens: 100 };
+  const translate: TranslateOptions = { to: "French", ...options };
+  const summarize: SummarizeOptions = { words: 20, signal };
+  const results: TaskResult[] = [await lm.translate("Hello", translate), await lm.summarize("Long text.", summarize)];
+  show(results.map(({ text, usage, prompts }) => `${text} ${usage.total_tokens} ${prompts?.length}`).join());
 }
 
 export async function tidy(): Promise<void> {

@@ -1,8 +1,8 @@
 //! The rules by name: the models' own expressions, as their `tokenizer.json` has them, with
-//! look-around replaced by [`Space`]. The names are llama.cpp's. Where its expressions only
+//! look-around replaced by [`Cut`]. The names are llama.cpp's. Where its expressions only
 //! come near the model's (capitals outside of ASCII in `cased!`), the model's stand here.
 
-use super::{Space, Step};
+use super::{Cut, Step};
 
 /// How the vocabularies of some names are cut and merged.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(in crate::tokenizer) struct Rules {
     pub(in crate::tokenizer) whole_words: bool,
     /// Whether a text begins with BOS where the file does not say.
     pub(in crate::tokenizer) add_bos: bool,
+    /// Whether it does whatever the file says.
+    pub(in crate::tokenizer) always_bos: bool,
 }
 
 /// The rules that `name` stands for.
@@ -37,7 +39,7 @@ macro_rules! any_contraction {
 
 /// GPT-2's words.
 const GPT2: Step =
-    Step(concat!(contraction!(), r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"), Space::Goes);
+    Step(concat!(contraction!(), r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"), Cut::BeforeSpace);
 
 /// Words with the character before them, and up to `$digits` digits at a time.
 macro_rules! modern {
@@ -49,7 +51,7 @@ macro_rules! modern {
                 $digits,
                 r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )
     };
 }
@@ -67,7 +69,7 @@ macro_rules! cased {
                 $digits,
                 r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )
     };
 }
@@ -78,15 +80,25 @@ const DEEPSEEK3: Step = Step(
         r"[!\x22#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+",
         r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+"
     ),
-    Space::GoesUnlessBreak,
+    Cut::BeforeBlank,
+);
+
+/// Scripts that write words without spaces, as of AFM.
+const ASIAN: Step = Step(
+    concat!(
+        r"[\x{4e00}-\x{9fff}\x{3400}-\x{4dbf}\x{f900}-\x{faff}\x{3040}-\x{309f}\x{30a0}-\x{30ff}",
+        r"\x{ff65}-\x{ff9f}\x{2f00}-\x{2fdf}\x{e40}-\x{e7f}\x{e80}-\x{eff}\x{1780}-\x{17ff}",
+        r"\x{1000}-\x{109f}\x{aa60}-\x{aa7f}\x{a9e0}-\x{a9ff}\x{ac00}-\x{d7af}\x{1100}-\x{11ff}]+"
+    ),
+    Cut::Whole,
 );
 
 const CHINESE_JAPANESE: Step =
-    Step(r"[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+", Space::Stays);
+    Step(r"[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+", Cut::Whole);
 
 /// From U+0800 to Hangul, as published. Without the spaces in between: llama.cpp does not
 /// take them for letters.
-const CHINESE_KOREAN: Step = Step(r"[\x{800}-\x{9fa5}\x{ac00}-\x{d7ff}--\s]+", Space::Stays);
+const CHINESE_KOREAN: Step = Step(r"[\x{800}-\x{9fa5}\x{ac00}-\x{d7ff}--\s]+", Cut::Whole);
 
 /// Letters of alphabets with two cases, as of DeepSeek LLM.
 const CASED_LETTERS: Step = Step(
@@ -110,15 +122,15 @@ const CASED_LETTERS: Step = Step(
         r"\x{10c80}-\x{10cb2}\x{10cc0}-\x{10cf2}\x{118a0}-\x{118df}\x{1e900}-\x{1e943}",
         "]+"
     ),
-    Space::Stays,
+    Cut::Whole,
 );
 
 /// BLOOM's words: everything but white space and sentence marks of several scripts.
 const BLOOM: Step =
-    Step(r" ?[^(\s|.,!?)\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c}]+", Space::Stays);
+    Step(r" ?[^(\s|.,!?)\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c}]+", Cut::Whole);
 
 const fn rule(names: &'static [&'static str], steps: &'static [Step]) -> Rules {
-    Rules { names, steps, whole_words: false, add_bos: false }
+    Rules { names, steps, whole_words: false, add_bos: false, always_bos: false }
 }
 
 const fn whole_words(rules: Rules) -> Rules {
@@ -130,14 +142,14 @@ const fn add_bos(rules: Rules) -> Rules {
 }
 
 /// All rules.
-pub(super) static ALL: [Rules; 23] = [
+pub(super) static ALL: [Rules; 31] = [
     rule(
         &["default"],
         &[
-            Step(r"[\p{P}$+<=>^~|]+", Space::Stays),
+            Step(r"[\p{P}$+<=>^~|]+", Cut::Whole),
             GPT2,
-            Step(r"\p{N}+", Space::Stays),
-            Step("[0-9][0-9][0-9]", Space::Stays),
+            Step(r"\p{N}+", Cut::Whole),
+            Step("[0-9][0-9][0-9]", Cut::Whole),
         ],
     ),
     rule(
@@ -175,7 +187,7 @@ pub(super) static ALL: [Rules; 23] = [
             "minerva-7b",
             "mellum2",
         ],
-        &[Step(r"\p{N}", Space::Stays), GPT2],
+        &[Step(r"\p{N}", Cut::Whole), GPT2],
     ),
     add_bos(whole_words(rule(
         &[
@@ -193,7 +205,7 @@ pub(super) static ALL: [Rules; 23] = [
     ))),
     rule(&["dbrx", "smaug-bpe", "chatglm-bpe"], &[modern!("{1,3}")]),
     whole_words(rule(&["glm4", "glm5"], &[modern!("{1,3}")])),
-    whole_words(rule(&["minicpm5"], &[Step(r"\p{N}{1,3}", Space::Stays), modern!("+")])),
+    whole_words(rule(&["minicpm5"], &[Step(r"\p{N}{1,3}", Cut::Whole), modern!("+")])),
     rule(
         &[
             "qwen2",
@@ -216,15 +228,15 @@ pub(super) static ALL: [Rules; 23] = [
                 r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*",
                 r"|\s*[\r\n]+|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )],
     ),
-    rule(&["laguna"], &[Step(r"[^\n]+|\n+", Space::Stays), modern!("")]),
+    rule(&["laguna"], &[Step(r"[^\n]+|\n+", Cut::Whole), modern!("")]),
     rule(
         &["ufakzeka"],
         &[Step(
             r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+",
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )],
     ),
     rule(
@@ -234,7 +246,7 @@ pub(super) static ALL: [Rules; 23] = [
                 r"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
                 r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )],
     ),
     rule(
@@ -244,7 +256,7 @@ pub(super) static ALL: [Rules; 23] = [
                 any_contraction!(),
                 r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )],
     ),
     rule(
@@ -255,7 +267,7 @@ pub(super) static ALL: [Rules; 23] = [
                 r"|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}",
                 r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+"
             ),
-            Space::GoesUnlessBreak,
+            Cut::BeforeBlank,
         )],
     ),
     rule(
@@ -273,43 +285,100 @@ pub(super) static ALL: [Rules; 23] = [
                     r"\x{ff0c}\x{3001}-\x{303f}\x{fe30}-\x{fe4f}]+|[\x{3105}-\x{312f}]+",
                     r"|[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+"
                 ),
-                Space::Stays,
+                Cut::Whole,
             ),
             cased!(concat!("(?:", any_contraction!(), ")?"), ""),
         ],
     )),
     rule(
         &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
-        &[Step(r"\p{N}{1,3}", Space::Stays), CHINESE_JAPANESE, DEEPSEEK3],
+        &[Step(r"\p{N}{1,3}", Cut::Whole), CHINESE_JAPANESE, DEEPSEEK3],
     ),
     rule(
         &["deepseek-llm"],
         &[
-            Step(r"[\r\n]", Space::Stays),
+            Step(r"[\r\n]", Cut::Whole),
             CASED_LETTERS,
             Step(
                 r"\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3001}\x{3002}]+",
-                Space::Stays,
+                Cut::Whole,
             ),
-            Step(r"\s+$", Space::Stays),
+            Step(r"\s+$", Cut::Whole),
             CHINESE_KOREAN,
-            Step(r"\p{N}+", Space::Stays),
+            Step(r"\p{N}+", Cut::Whole),
         ],
     ),
     rule(
         &["deepseek-coder"],
         &[
-            Step(r"[\r\n]", Space::Stays),
-            Step(r"\s?\p{L}+", Space::Stays),
-            Step(r"\s?\p{P}+", Space::Stays),
+            Step(r"[\r\n]", Cut::Whole),
+            Step(r"\s?\p{L}+", Cut::Whole),
+            Step(r"\s?\p{P}+", Cut::Whole),
             CHINESE_KOREAN,
-            Step(r"\p{N}", Space::Stays),
+            Step(r"\p{N}", Cut::Whole),
         ],
     ),
     rule(
         &["falcon"],
-        &[Step(r"[\p{P}$+<=>^~|`]+", Space::Stays), GPT2, Step("[0-9][0-9][0-9]", Space::Stays)],
+        &[Step(r"[\p{P}$+<=>^~|`]+", Cut::Whole), GPT2, Step("[0-9][0-9][0-9]", Cut::Whole)],
     ),
     rule(&["bloom", "poro-chat", "gpt3-finnish"], &[BLOOM]),
-    rule(&["viking"], &[BLOOM, Step(r"\p{N}", Space::Stays)]),
+    rule(&["viking"], &[BLOOM, Step(r"\p{N}", Cut::Whole)]),
+    rule(
+        &["spark2_5"],
+        &[
+            Step(r"\p{N}{1,3}", Cut::Whole),
+            CHINESE_JAPANESE,
+            Step(
+                concat!(
+                    r"[!\x22#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+",
+                    r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+"
+                ),
+                Cut::BeforeSpace,
+            ),
+            Step(r"\p{N}", Cut::Whole),
+        ],
+    ),
+    rule(&["afmoe"], &[Step(r"\p{N}+", Cut::Thousands), ASIAN, DEEPSEEK3]),
+    rule(
+        &["tiny_aya", "cohere2moe"],
+        &[
+            Step(r"\d+\b", Cut::Thousands),
+            cased!(concat!("(?:", any_contraction!(), ")?"), "{1,3}"),
+        ],
+    ),
+    rule(&["superbpe"], &[Step(r"\p{N}+", Cut::Whole), Step(r"\d+", Cut::Thousands)]),
+    rule(
+        &["kimi-k2"],
+        &[Step(
+            concat!(
+                r"\p{Han}+",
+                r"|[^\r\n\p{L}\p{N}]?[[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]--\p{Han}]*",
+                r"[[\p{Ll}\p{Lm}\p{Lo}\p{M}]--\p{Han}]+(?:",
+                any_contraction!(),
+                r")?|[^\r\n\p{L}\p{N}]?[[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]--\p{Han}]+",
+                r"[[\p{Ll}\p{Lm}\p{Lo}\p{M}]--\p{Han}]*(?:",
+                any_contraction!(),
+                r")?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+"
+            ),
+            Cut::BeforeBlank,
+        )],
+    ),
+    add_bos(rule(
+        &["chameleon"],
+        &[
+            Step("<sentinel:[0-9]+>", Cut::Whole),
+            Step("IMGIMG[A-I]{1,4}Z", Cut::Whole),
+            Step(r"[\t\n]|    |  ", Cut::Whole),
+            Step(r"\p{N}", Cut::Whole),
+            Step(r"[\p{P}!-/:-@\[-`{-~]", Cut::Whole),
+            GPT2,
+        ],
+    )),
+    // Of these the spaces are letters: only line breaks cut.
+    Rules {
+        always_bos: true,
+        ..rule(&["gemma4", "granite-embed-multi-311m"], &[Step(r"\n+", Cut::Whole)])
+    },
+    rule(&["sarvam-moe"], &[Step(r"\n+", Cut::Whole)]),
 ];
