@@ -12,7 +12,7 @@ const MAX_TOKENS = 512;
 
 /** The element. Its attributes, methods and events are those of page-lm.d.ts. */
 export class PageLMElement extends HTMLElement {
-  static observedAttributes = ["open", "heading", "placeholder", "inline", "greeting", "suggestions"];
+  static observedAttributes = ["model", "open", "heading", "placeholder", "inline", "greeting", "suggestions"];
 
   /** Words of the widget that differ from the default ones. */
   labels = {};
@@ -47,6 +47,11 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
+    if (name === "model" && !this.#lm && !this.#loading) {
+      this.#consent = null;
+      this.#view.dismiss();
+      if (this.#isShown) this.#prepare();
+    }
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
       if (after !== null) this.#prepare();

@@ -7,7 +7,7 @@ export type Variant = "simd" | "relaxed" | "threads";
 export interface LoadOptions {
   /** Hears how far the load is, at least every 100 ms. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Ends the load; what was stored of it is deleted. */
+  /** Ends the load. What has been stored of it stays, and the next load goes on from there. */
   signal?: AbortSignal | null | undefined;
   /** Threads, 1 to 16. By default as many as the device has, at most 4. More than one needs an isolated page. */
   threads?: number | undefined;
@@ -20,21 +20,71 @@ export interface LoadOptions {
   kv_cache?: KvType | undefined;
   /** Takes this binary. By default the best that the browser can run. */
   variant?: Variant | undefined;
-  /** `false` neither reads nor writes the browser's store. Default: `true`. */
+  /** `false` neither reads nor writes the browser's store: the model runs from memory only. Default: `true`. */
   cache?: boolean | undefined;
+  /**
+   * SHA-256 of the file in hexadecimal; of a model in several files, one for each. Another
+   * file is refused as `digest_mismatch` and not kept; a stored copy that is another is
+   * fetched anew.
+   */
+  sha256?: string | readonly string[] | undefined;
+  /** How many attempts may bring nothing, one after the other, before the load fails. Default: 5. */
+  retries?: number | undefined;
+  /** Milliseconds without a byte after which a connection is tried anew. Default: 20000. */
+  stall_ms?: number | undefined;
+  /** MiB that are stored, checked and repaired together: what a closed tab costs at most. Up to 64. Default: 8. */
+  record_mb?: number | undefined;
+  /**
+   * Whether tabs of this origin that load the same model in the same way share one engine.
+   * One tab runs it; when that tab is closed, another takes over, and an answer of which some
+   * has come fails as `engine_moved`. Default: `true`.
+   */
+  shared?: boolean | undefined;
+  /** Asked when there is no room to store the model. Without it the load fails as `storage_full`. */
+  onQuota?: ((quota: Quota) => QuotaDecision | Promise<QuotaDecision>) | undefined;
 }
+
+/** Why a model cannot be stored. */
+export interface Quota {
+  /** Bytes that the model still needs. */
+  needed: number;
+  /** Bytes available, as the browser estimates. */
+  available: number;
+  /** Other models in the store, the least recently used first. */
+  models: StoredModel[];
+}
+
+/**
+ * - `evict`: delete other models, the least recently used first, until there is room;
+ * - `memory`: run from memory only;
+ * - `fail`: let the load fail as `storage_full`; a list of addresses deletes these and tries again.
+ */
+export type QuotaDecision = "evict" | "memory" | "fail" | readonly string[];
 
 export interface LoadProgress {
   /**
+   * - `wait`: another tab stores this model just now;
+   * - `resume`: what an earlier load has stored is read;
    * - `download`: the file comes from the server, and is stored and packed on the way;
-   * - `cache`: it comes from the browser's store;
+   * - `retry`: the server did not answer well, and is asked again in a moment: see `retry`;
+   * - `repair`: a damaged record of the stored copy is fetched again;
+   * - `cache`: the model comes from the browser's store;
    * - `pack`: everything has come and is being made ready.
    */
-  phase: "download" | "cache" | "pack";
+  phase: "wait" | "resume" | "download" | "retry" | "repair" | "cache" | "pack";
   /** Bytes that are done. */
   loaded: number;
   /** Of how many; null while unknown. */
   total: number | null;
+  /** In the phase `retry`. */
+  retry?: {
+    /** Which attempt comes next, from 1, since bytes came last. */
+    attempt: number;
+    /** Milliseconds until then. */
+    wait_ms: number;
+    /** What went wrong, as a clause. */
+    reason: string;
+  };
 }
 
 /** What is loaded. */
@@ -99,10 +149,22 @@ export interface StoredModel {
   url: string;
   /** Bytes stored. */
   bytes: number;
-  /** Whether it is whole. The next load of one that is not begins anew. */
+  /** Bytes of the whole model; null where the server has not told. */
+  total: number | null;
+  /** Whether it is whole. The next load of one that is not goes on where it ended. */
   complete: boolean;
   /** When it was last loaded, in milliseconds since 1970. */
   last_used: number;
+}
+
+/** The room that this origin has in the browser's store. */
+export interface StorageRoom {
+  /** Bytes in use, as the browser estimates; null where it does not tell (pages without HTTPS). */
+  usage: number | null;
+  /** Bytes that may be in use. */
+  quota: number | null;
+  /** Whether the browser keeps what is stored also when the device runs short of room. */
+  persisted: boolean;
 }
 
 /** How the next token is chosen, and when to end. */
@@ -169,6 +231,12 @@ export interface GenerationOptions {
    * never changes the answer. Default true.
    */
   prompt_lookup?: boolean | null | undefined;
+  /**
+   * When the context is full: `stop` refuses a prompt that is too long and ends an answer
+   * with `length`; `shift` forgets the oldest messages and tokens, never the system prompt,
+   * and goes on. Default: `stop`.
+   */
+  context_policy?: "stop" | "shift" | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
   /** Hears how much of the prompt has been processed. */
@@ -200,6 +268,11 @@ export interface TemplateOptions {
 
 export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
   messages: readonly ChatMessage[];
+  /**
+   * `auto`: what the model thinks before it answers comes as `reasoning_content`; `none`:
+   * it is part of `content`, with its tags. Default: `auto`.
+   */
+  reasoning_format?: "auto" | "none" | null | undefined;
   stream?: boolean | null | undefined;
   /** Whether to tell the log-probability of each token. Default: `false`. */
   logprobs?: boolean | null | undefined;
@@ -233,7 +306,7 @@ export interface PrefillProgress {
   total: number;
 }
 
-/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */
+/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full and not shifted. */
 export type FinishReason = "stop" | "length";
 
 export interface Usage {
@@ -292,7 +365,7 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: number;
-    message: { role: "assistant"; content: string; refusal: null };
+    message: { role: "assistant"; content: string; reasoning_content?: string; refusal: null };
     /** Null unless asked for. */
     logprobs: ChatLogprobs | null;
     finish_reason: FinishReason;
@@ -308,8 +381,11 @@ export interface ChatCompletionChunk {
   model: string;
   choices: {
     index: number;
-    /** The first chunk of a choice has the role. The last may have text, where some was held back. */
-    delta: { role?: "assistant"; content?: string };
+    /**
+     * The first chunk of a choice has the role. The last may have text, where some was held
+     * back. `reasoning_content` is what a reasoning model thinks before its answer.
+     */
+    delta: { role?: "assistant"; content?: string; reasoning_content?: string };
     /** Of the tokens in this chunk; null unless asked for, and on the last. */
     logprobs: ChatLogprobs | null;
     /** Of a choice's last chunk; else null. */
@@ -557,6 +633,10 @@ export class PageLM {
   /**
    * Loads a model: from the browser's store if it is there, else from the server
    * into it. A relative `url` is resolved against the page.
+   *
+   * `url` is a .gguf file, the first of a split one (`…-00001-of-00005.gguf`), or the
+   * `pagelm.json` that `pagelm pack` has written. A stored model is taken as it is, without
+   * asking the server.
    */
   static load(url: string | URL, options?: LoadOptions): Promise<PageLM>;
   /**
@@ -568,6 +648,8 @@ export class PageLM {
   static models(): Promise<StoredModel[]>;
   /** Deletes a model from the store. One that is loaded goes on working. */
   static remove(url: string | URL): Promise<void>;
+  /** How much room there is. With `persist`, asks the browser to keep what is stored. */
+  static storage(options?: { persist?: boolean | undefined }): Promise<StorageRoom>;
 
   readonly chat: { readonly completions: ChatCompletions };
   readonly completions: Completions;
@@ -636,6 +718,8 @@ export type ErrorCode =
   // The network.
   | "http_status"
   | "network"
+  | "digest_mismatch"
+  | "bad_manifest"
   | "engine_not_loaded"
   // The browser.
   | "storage_unavailable"
@@ -650,6 +734,7 @@ export type ErrorCode =
   | "session_mismatch"
   // The engine.
   | "unloaded"
+  | "engine_moved"
   | "worker_crashed"
   | "internal"
   | (string & {});

@@ -7,10 +7,15 @@ mod gguf_writer;
 use gguf_writer::Writer;
 use pagelm::gguf::{Header, Parsed, TensorInfo};
 use pagelm::session::{LoadOptions, Loader};
+use std::path::Path;
 
 /// A sound model's keys and tensors, to be spoilt.
 fn model() -> (Vec<u8>, Vec<TensorInfo>) {
     let path = common::fixtures().path("tiny/llama-e192.Q4_1.gguf").expect("it is in the subset");
+    parsed(&path)
+}
+
+fn parsed(path: &Path) -> (Vec<u8>, Vec<TensorInfo>) {
     let bytes = std::fs::read(path).unwrap();
     match Header::parse(&bytes).unwrap() {
         Parsed::Complete(header) => (bytes, header.tensors),
@@ -76,6 +81,34 @@ fn each_has_its_code() {
     assert_eq!(refusal(&sound, LoadOptions::default()), None, "the model itself");
     let phone = LoadOptions { device_memory: Some(100_000), ..LoadOptions::default() };
     assert_eq!(refusal(&sound, phone), Some("too_large"));
+}
+
+/// What a configuration asks for, it asks for by name and shape, in every architecture.
+#[test]
+fn every_architecture_needs_each_of_its_tensors() {
+    let mut refused = 0;
+    for path in common::fixtures().files("tiny", ".F16.gguf") {
+        let (bytes, tensors) = parsed(&path);
+        let code =
+            |tensors: Vec<TensorInfo>| refusal(&with(&bytes, tensors), LoadOptions::default());
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert_eq!(code(tensors.clone()), None, "{name}");
+        for i in 0..tensors.len() {
+            let without = code(tensors.iter().filter(|t| **t != tensors[i]).cloned().collect());
+            let tensor = &tensors[i].name;
+            // What a norm that is absent means for others is not known: they are refused.
+            let expected = [Some("missing_tensor"), Some("unsupported_architecture")];
+            assert!(expected.contains(&without), "{name} without {tensor}: {without:?}");
+            let mut changed = tensors.clone();
+            changed[i].dims[0] += 32;
+            assert_eq!(code(changed), Some("wrong_shape"), "{name} with another {tensor}");
+            refused += 2;
+        }
+        let more = TensorInfo { name: "blk.1.new.weight".into(), ..tensors[0].clone() };
+        let more = tensors.iter().cloned().chain([more]).collect();
+        assert_eq!(code(more), Some("unsupported_architecture"), "{name} with a new tensor");
+    }
+    assert!(refused > 300, "{refused}");
 }
 
 fn type_of(number: u32) -> pagelm::gguf::GgmlType {

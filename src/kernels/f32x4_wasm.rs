@@ -139,8 +139,9 @@ impl F32x4 {
     /// 2^n for integral n in -126..=127.
     #[inline(always)]
     pub(crate) fn exp2_integer(self) -> Self {
-        let n = i32x4_trunc_sat_f32x4(self.0);
-        F32x4(i32x4_shl(i32x4_add(n, i32x4_splat(127)), 23))
+        // Of 1.5·2^23 + n the lowest bits are those of n: cheaper than a saturating conversion.
+        let n = f32x4_add(self.0, f32x4_splat(1.5 * (1 << 23) as f32));
+        F32x4(i32x4_add(i32x4_shl(n, 23), f32x4_splat(1.0)))
     }
 
     /// Lanes of `self`, or 0 where `x` is below `limit`.

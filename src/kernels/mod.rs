@@ -14,6 +14,7 @@ mod f32x4;
 mod float;
 mod level;
 mod product;
+mod recurrent;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod row;
@@ -31,6 +32,7 @@ pub(crate) use attend::{HALF_SCALE, Half, Rows, score_keys, weigh_values};
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{Level, Q8_BLOCK, TABLE4_BLOCK, affine_scales, q4_block, q7_block};
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
+pub(crate) use recurrent::{add_products, delta_rule};
 pub(crate) use row::{
     add_scaled, centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs,
     scale, scale_by, sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,

@@ -145,7 +145,7 @@ fn quantise_whole<const T: usize>(
     offset: i8,
     out: &mut [u8],
 ) {
-    for (b, out) in out.chunks_exact_mut(T * (BLOCK + 4)).take(n_blocks).enumerate() {
+    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
         for t in 0..T {
             let q = quantise_block(block_of(x, stride, t, b));
             let [low, high] = q.q.map(|q| i8x16_add(q, i8x16_splat(offset)));
@@ -318,7 +318,7 @@ unsafe fn q8_tile<const T: usize>(
                 });
             }
             w = w.add(Q8_BLOCK);
-            x = x.add(T * (BLOCK + 4));
+            x = x.add(T * Relaxed::SYMMETRIC_X);
         }
     }
     finish(sum.0)

@@ -354,7 +354,10 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     }
     let (d, inverse) = block_scale(max.max_lane());
     let inverse = F32x4::splat(inverse);
-    let q = v.map(|v| i32x4_trunc_sat_f32x4(v.mul(inverse).round_ties_even().v128()));
+    // Adding 1.5·2^23 rounds to the nearest integer, ties to even, and leaves it in the lowest
+    // bits: cheaper than a saturating conversion.
+    let magic = opaque(f32x4_splat(1.5 * (1 << 23) as f32));
+    let q = v.map(|v| i32x4_sub(f32x4_add(v.mul(inverse).v128(), magic), magic));
     let total = |q: &[v128]| {
         let sum = q.iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, *b));
         let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
@@ -450,7 +453,7 @@ pub(crate) unsafe fn table4_unpack(
     n_blocks: usize,
     out: *mut u8,
 ) {
-    let mask = i8x16_splat(15);
+    let mask = opaque(i8x16_splat(15));
     // SAFETY: 16 bytes; panel and out are as the caller says.
     unsafe {
         let levels = load(levels.as_ptr().cast(), 0);

@@ -6,6 +6,7 @@ use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
 use super::level::Level;
 use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
+use super::recurrent::{add_products, delta_rule};
 use super::row::{
     centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs, scale_by,
     sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
@@ -375,8 +376,8 @@ fn row_operations_follow_their_formulas() {
         let tanh = |x: f64| (0.797_884_560_802_865_4 * (x + 0.044715 * x.powi(3))).tanh();
         let centred = before.iter().map(|x| *x as f64).sum::<f64>() / n as f64;
         let rms = inverse_rms(&before, 1e-5);
-        type Expected<'a> = &'a dyn Fn(usize) -> f64;
-        let cases: [(Vec<f32>, Expected); 7] = [
+        type Exact<'a> = &'a dyn Fn(usize) -> f64;
+        let cases: [(Vec<f32>, Exact); 7] = [
             (of(&gelu), &|i| before[i] as f64 / 2.0 * (1.0 + tanh(before[i] as f64))),
             (of(&silu), &|i| before[i] as f64 * sigmoid(before[i] as f64)),
             (of(&|row| sigmoid_mul(row, &w)), &|i| before[i] as f64 * sigmoid(w[i] as f64)),
@@ -401,4 +402,35 @@ fn row_operations_follow_their_formulas() {
     let mut halves = [3.0, 1.0, 4.0, 0.0, 7.0];
     rotate_halves(&mut halves, &[[0.0, 1.0], [1.0, 0.0]]);
     assert_eq!(halves, [-4.0, 1.0, 3.0, 0.0, 7.0]);
+}
+
+#[test]
+fn recurrent_steps_follow_their_formulas() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for n in [4, 8, 64] {
+        let mut random = |n: usize| activations(Input::Random, n, &mut rng);
+        let (q, k, v, before) = (random(n), random(n), random(n), random(n * n));
+        let (mut state, mut out) = (before.clone(), vec![0.0; n]);
+        let (decay, beta) = (0.75, 0.3);
+        delta_rule(&mut state, [&q, &k, &v], decay, beta, &mut out);
+        for j in 0..n {
+            let row: Vec<f64> =
+                before[j * n..][..n].iter().map(|s| *s as f64 * decay as f64).collect();
+            let found: f64 = row.iter().zip(&k).map(|(s, k)| s * *k as f64).sum();
+            let change = beta as f64 * (v[j] as f64 - found);
+            let mut read = 0.0;
+            for i in 0..n {
+                let exact = row[i] + change * k[i] as f64;
+                assert!((state[j * n + i] as f64 - exact).abs() < 1e-4);
+                read += exact * q[i] as f64;
+            }
+            assert!((out[j] as f64 - read).abs() < 1e-3);
+        }
+    }
+    for n in [1, 4, 7] {
+        let (a, b) = (vec![3.0; n], vec![-2.0; n]);
+        let mut sum = vec![1.0; n];
+        add_products(&mut sum, &a, &b);
+        assert_eq!(sum, vec![-5.0; n]);
+    }
 }

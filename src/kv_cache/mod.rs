@@ -1,9 +1,11 @@
 //! Keys and values of all positions so far, allocated once.
 
 mod element;
+mod recurrent;
 mod snapshot;
 
 pub use element::KvType;
+pub(crate) use recurrent::Recurrent;
 
 use crate::kernels::PANEL_ROWS;
 use crate::{Error, Result};

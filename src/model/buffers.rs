@@ -1,6 +1,6 @@
 //! The activations of one chunk, allocated once.
 
-use super::config::{Config, Residual};
+use super::config::{Config, Mixer, Residual};
 use crate::Result;
 use crate::kernels::PANEL_ROWS;
 use crate::kv_cache::zeros;
@@ -36,10 +36,31 @@ pub(crate) struct Buffers {
     pub(super) gate: Vec<f32>,
     /// `[n_tokens, n_ff]`
     pub(super) up: Vec<f32>,
+    /// What layers with a state need.
+    pub(super) recurrent: RecurrentBuffers,
     /// The choice of experts.
     pub(super) routing: Option<Routing>,
     /// `[tokens asked for, n_vocab]`
     pub(super) logits: Vec<f32>,
+}
+
+/// Activations of layers with a state.
+#[derive(Default)]
+pub(super) struct RecurrentBuffers {
+    /// What a convolution sees, the positions before the chunk first:
+    /// `[taps - 1 + n_tokens, channels]`
+    pub(super) window: Vec<f32>,
+    /// Three gates of a short convolution `[n_tokens, 3 · n_embd]`, or queries, keys and values
+    /// of a delta net `[n_tokens, qkv_width]`.
+    pub(super) mixed: Vec<f32>,
+    /// `[n_tokens, value_width]`
+    pub(super) gate: Vec<f32>,
+    /// `[n_tokens, n_v_heads]`, in whole panels.
+    pub(super) beta: Vec<f32>,
+    /// `[n_tokens, n_v_heads]`, in whole panels.
+    pub(super) alpha: Vec<f32>,
+    /// Results: `[n_v_heads, n_tokens, head_dim]`
+    pub(super) heads: Vec<f32>,
 }
 
 /// What the choice of experts needs.
@@ -79,6 +100,7 @@ impl Buffers {
             v: chunk(config.kv_width())?,
             gate: chunk(ff.max(only(config.query_gate, config.q_width())))?,
             up: chunk(ff)?,
+            recurrent: RecurrentBuffers::new(config, n_tokens)?,
             routing,
             logits: zeros(LOGITS_ROWS * config.n_vocab.next_multiple_of(PANEL_ROWS))?,
         })
@@ -99,6 +121,39 @@ impl Buffers {
         let floats = [&b.x, &b.input_x, &b.y, &b.q, &b.k, &b.v, &b.gate, &b.up, &b.logits];
         let floats: usize = floats.iter().map(|f| f.len() * 4).sum();
         let routing = b.routing.as_ref().map_or(0, |r| 4 * r.shares.len() + r.input.n_bytes());
-        floats + b.input.n_bytes() + routing
+        floats + b.input.n_bytes() + routing + b.recurrent.n_bytes()
+    }
+}
+
+impl RecurrentBuffers {
+    /// For the largest of the layers.
+    fn new(config: &Config, n_tokens: usize) -> Result<RecurrentBuffers> {
+        let [mut taps, mut channels, mut mixed, mut values, mut heads] = [0; 5];
+        for layer in &config.layers {
+            match layer.mixer {
+                Mixer::Attention => {}
+                Mixer::ShortConv { taps: n } => {
+                    (taps, channels, mixed) = (n, config.n_embd, 3 * config.n_embd);
+                }
+                Mixer::DeltaNet(shape) => {
+                    (taps, channels, mixed) = (shape.taps, shape.qkv_width(), shape.qkv_width());
+                    values = shape.value_width();
+                    heads = shape.n_v_heads.next_multiple_of(PANEL_ROWS);
+                }
+            }
+        }
+        Ok(RecurrentBuffers {
+            window: zeros((n_tokens + taps) * channels)?,
+            mixed: zeros(n_tokens * mixed)?,
+            gate: zeros(n_tokens * values)?,
+            beta: zeros(n_tokens * heads)?,
+            alpha: zeros(n_tokens * heads)?,
+            heads: zeros(n_tokens * values)?,
+        })
+    }
+
+    fn n_bytes(&self) -> usize {
+        let all = [&self.window, &self.mixed, &self.gate, &self.beta, &self.alpha, &self.heads];
+        all.iter().map(|f| f.len() * 4).sum()
     }
 }

@@ -4,6 +4,7 @@
 use super::arch;
 use super::keys::Keys;
 use crate::gguf::Header;
+use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::ops::{AttentionShape, Pairing, RopeShape, Scores};
 use crate::{Error, Result};
 
@@ -82,6 +83,38 @@ pub(crate) struct LayerConfig {
 pub(crate) enum Mixer {
     /// Attention over all positions, or a window of them.
     Attention,
+    /// A short convolution between two gates.
+    ShortConv {
+        /// Positions that it sees.
+        taps: usize,
+    },
+    /// A state that learns to map keys to values.
+    DeltaNet(DeltaNet),
+}
+
+/// The shape of a gated delta net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeltaNet {
+    /// Positions that the convolution before it sees.
+    pub(crate) taps: usize,
+    /// Heads of queries and keys.
+    pub(crate) n_k_heads: usize,
+    /// Heads of values, each with a state.
+    pub(crate) n_v_heads: usize,
+    /// Width of a head.
+    pub(crate) head_dim: usize,
+}
+
+impl DeltaNet {
+    /// Width of all values.
+    pub(crate) fn value_width(self) -> usize {
+        self.n_v_heads * self.head_dim
+    }
+
+    /// Width of queries, keys and values.
+    pub(crate) fn qkv_width(self) -> usize {
+        2 * self.n_k_heads * self.head_dim + self.value_width()
+    }
 }
 
 /// A norm over a row.
@@ -292,12 +325,36 @@ impl Config {
 
     /// Width of the widest input of a product.
     pub(crate) fn max_width(&self) -> usize {
-        self.n_embd.max(self.n_ff).max(self.q_width())
+        let own = self.layers.iter().map(|layer| match layer.mixer {
+            Mixer::DeltaNet(shape) => shape.value_width(),
+            _ => 0,
+        });
+        self.n_embd.max(self.n_ff).max(self.q_width()).max(own.max().unwrap_or(0))
+    }
+
+    /// Layers with a state instead, and the values of a state.
+    pub(crate) fn recurrent_states(&self) -> (usize, usize) {
+        let lens = self.layers.iter().filter_map(|layer| match layer.mixer {
+            Mixer::Attention => None,
+            Mixer::ShortConv { taps } => Some((taps - 1) * self.n_embd),
+            Mixer::DeltaNet(s) => {
+                Some((s.taps - 1) * s.qkv_width() + s.n_v_heads * s.head_dim * s.head_dim)
+            }
+        });
+        (lens.clone().count(), lens.max().unwrap_or(0))
     }
 
     /// Layers whose keys and values are kept.
     pub(crate) fn n_attention_layers(&self) -> usize {
         self.layers.iter().filter(|layer| layer.mixer == Mixer::Attention).count()
+    }
+
+    /// Bytes of keys and values of `context` positions, and of states.
+    pub(crate) fn cache_bytes(&self, kv_type: KvType, context: usize) -> u64 {
+        let n_layers = self.n_attention_layers();
+        let keys = KvCache::bytes_for(kv_type, n_layers, self.n_kv_heads, self.head_dim, context);
+        let (n_recurrent, len) = self.recurrent_states();
+        keys.saturating_add(Recurrent::bytes_for(n_recurrent, len))
     }
 
     /// The shape of attention.

@@ -8,7 +8,7 @@ use super::profile::Op;
 use super::rows::{each_row, normed};
 use super::weights::{ExpertsWeights, FeedForward};
 use crate::Result;
-use crate::kernels::{PANEL_ROWS, PANEL_TOKENS, add_scaled, scale};
+use crate::kernels::{PANEL_ROWS, add_scaled, scale};
 use crate::ops::{Activations, Forms, Linear};
 
 /// The least that weights are divided by: the smallest number of f16 that is not subnormal.
@@ -43,7 +43,7 @@ impl Forward {
                 &*input
             } else {
                 let forms = Forms::of([gate_weights.layout(), up_weights.layout()]);
-                routed.produce(team, tokens.len(), d, PANEL_TOKENS, forms, |_, first, rows| {
+                routed.produce(team, tokens.len(), d, forms, |_, first, rows| {
                     for (row, token) in rows.chunks_exact_mut(d).zip(&tokens[first..]) {
                         row.copy_from_slice(&input.rows()[token * d..][..d]);
                     }
@@ -53,7 +53,7 @@ impl Forward {
             linear.run(rows, [product(gate_weights, gate), product(up_weights, up)])?;
             profile.lap(Op::GateUp);
             let forms = Forms::of([down.layout()]);
-            routed.produce(team, tokens.len(), n_ff, PANEL_TOKENS, forms, |_, first, rows| {
+            routed.produce(team, tokens.len(), n_ff, forms, |_, first, rows| {
                 let at = first * n_ff..first * n_ff + rows.len();
                 rows.copy_from_slice(&gate[at.clone()]);
                 activate_gate(config.activation, rows, &up[at]);

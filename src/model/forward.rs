@@ -7,9 +7,9 @@ use super::profile::{Op, OpTimes, Profile};
 use super::rows::{add_bias, add_product, each_row, norm_in_place, normed};
 use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
 use crate::kernels::{
-    PANEL_ROWS, PANEL_TOKENS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
+    PANEL_ROWS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
 };
-use crate::kv_cache::{KvCache, KvType};
+use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::ops::{Attention, Forms, Linear, Product, Rope, Scratch, View, store_keys_values};
 use crate::quant::Packed;
 use crate::team::Team;
@@ -21,6 +21,7 @@ pub(crate) struct Forward {
     pub(super) config: Config,
     pub(super) weights: Weights,
     cache: KvCache,
+    pub(super) recurrent: Recurrent,
     ropes: Vec<Rope>,
     pub(super) team: Team,
     pub(super) scratch: Scratch,
@@ -48,7 +49,9 @@ impl Forward {
             let factors = rope_factors(&weights.rope_factors, rope, capacity);
             Rope::new(cache.capacity(), &rope.shape, factors)
         };
+        let (n_recurrent, state_len) = config.recurrent_states();
         Ok(Forward {
+            recurrent: Recurrent::new(n_recurrent, state_len)?,
             ropes: config.ropes.iter().map(rope).collect(),
             attention: Attention::new(config.attention(), cache.capacity(), team.size())?,
             scratch: Scratch::new(team.size(), config.max_width()),
@@ -106,6 +109,18 @@ impl Forward {
         &mut self.cache
     }
 
+    /// Whether the next token may stand at any position up to the last one: with layers that
+    /// keep a state, it may not.
+    pub(crate) fn can_rewind(&self) -> bool {
+        self.recurrent.is_empty()
+    }
+
+    /// Goes back to a position that is at `most`, as near as there is one, and returns it:
+    /// where the next token stands.
+    pub(crate) fn rewind(&mut self, most: usize) -> usize {
+        self.recurrent.rewind(most)
+    }
+
     /// Runs `tokens` (at most [`MAX_CHUNK`](super::MAX_CHUNK)) at positions `start ..` through
     /// all layers; their keys and values are in the cache afterwards. [`Forward::logits`]
     /// follows.
@@ -116,10 +131,13 @@ impl Forward {
         let n_tokens = tokens.len();
         assert!(n_tokens <= super::MAX_CHUNK && start + n_tokens <= self.cache.capacity());
         self.embed(tokens, start)?;
+        self.recurrent.advance(start, n_tokens);
         for layer in 0..self.config.layers.len() {
             self.keep_input(n_tokens);
             match self.weights.layers[layer].mixer {
                 Mixer::Attention(_) => self.attend(layer, n_tokens, start)?,
+                Mixer::ShortConv(_) => self.convolve(layer, n_tokens)?,
+                Mixer::DeltaNet(_) => self.learn(layer, n_tokens)?,
             }
             match self.weights.layers[layer].ffn {
                 FeedForward::Dense(_) => self.feed_forward(layer, n_tokens)?,
@@ -166,7 +184,7 @@ impl Forward {
         let Forward { config, weights, cache, ropes, team, scratch, attention, .. } = self;
         let Forward { buffers: Buffers { x, y, input, q, k, v, gate, .. }, profile, .. } = self;
         let (weights, layer) = (&weights.layers[layer], config.layers[layer]);
-        let Mixer::Attention(own) = &weights.mixer;
+        let Mixer::Attention(own) = &weights.mixer else { return Ok(()) };
         let (cache, linear) = (cache.layer_mut(own.cache), Linear { team, scratch });
         let (head_dim, q_width, kv_width) = (config.head_dim, config.q_width(), config.kv_width());
         let q = &mut q[..n_tokens * q_width];
@@ -228,7 +246,7 @@ impl Forward {
         profile.lap(Op::GateUp);
         let n_ff = config.n_ff;
         let forms = own.down.input_forms();
-        input.produce(team, n_tokens, n_ff, PANEL_TOKENS, forms, |_, t, rows| {
+        input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
             match own.gate {
                 Some(_) => {

@@ -192,20 +192,28 @@ impl<'a> Keys<'a> {
             None => default,
         };
         let Some(window) = window else { return Ok(vec![usize::MAX; n_layers]) };
-        let key = "attention.sliding_window_pattern";
-        let slides: Vec<bool> = match self.header.metadata.get(&self.full(key)) {
+        let slides = self.layers("attention.sliding_window_pattern", n_layers, every)?;
+        Ok(slides.into_iter().map(|s| if s { window } else { usize::MAX }).collect())
+    }
+
+    /// Which layers a pattern means: an array says so for each. A number n, or `every` where the
+    /// key is absent, means all but every n-th; 0 means all.
+    pub(super) fn layers(&self, key: &str, n_layers: usize, every: usize) -> Result<Vec<bool>> {
+        let full = self.full(key);
+        let mut layers: Vec<bool> = match self.header.metadata.get(&full) {
             Some(Value::Array(Array::Bool(layers))) => layers.clone(),
             Some(Value::Array(_)) => {
-                self.header.metadata.u32s(&self.full(key))?.iter().map(|n| *n != 0).collect()
+                self.header.metadata.u32s(&full)?.iter().map(|n| *n != 0).collect()
             }
             _ => {
                 let every = self.opt_u32(key)?.map_or(every, |n| n as usize);
                 (0..n_layers).map(|i| every == 0 || i % every < every - 1).collect()
             }
         };
-        if slides.len() < n_layers {
+        if layers.len() < n_layers {
             return Err(self.bad(key));
         }
-        Ok(slides[..n_layers].iter().map(|s| if *s { window } else { usize::MAX }).collect())
+        layers.truncate(n_layers);
+        Ok(layers)
     }
 }

@@ -3,6 +3,7 @@
 mod arch;
 mod buffers;
 mod config;
+mod delta_net;
 mod experts;
 mod forward;
 mod keys;
@@ -10,6 +11,7 @@ mod plan;
 mod profile;
 mod reader;
 mod rows;
+mod short_conv;
 mod weights;
 
 pub(crate) use buffers::{LOGITS_ROWS, MAX_CHUNK, MAX_HEAD};

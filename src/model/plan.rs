@@ -2,7 +2,7 @@
 //! several matrices in one tensor.
 
 use super::config::{
-    Config, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual, unsupported,
+    Config, DeltaNet, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual, unsupported,
 };
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::{self, Packed};
@@ -164,6 +164,8 @@ fn expected(header: &Header, config: &Config) -> Vec<Expected> {
     for (i, layer) in config.layers.iter().enumerate() {
         match layer.mixer {
             Mixer::Attention => list.attention(i),
+            Mixer::ShortConv { taps } => list.short_conv(i, taps),
+            Mixer::DeltaNet(shape) => list.delta_net(i, shape),
         }
         list.feed_forward(i);
     }
@@ -231,13 +233,45 @@ impl List<'_> {
         self.push(&format!("{name}.bias"), &dims[1..], Parts::Vectors(of("bias")), biases);
     }
 
+    fn mixer_norm(&mut self, i: usize) {
+        if self.config.norm_place != NormPlace::After {
+            self.norm(&in_layer(i, "attn_norm"));
+        }
+    }
+
+    fn short_conv(&mut self, i: usize, taps: usize) {
+        let d = self.config.n_embd;
+        self.mixer_norm(i);
+        let dims = [taps as u64, d as u64];
+        self.vector(&in_layer(i, "shortconv.conv.weight"), &dims, true);
+        self.product(i, "shortconv.in_proj", d, &[("shortconv.in_proj", 3 * d)], 1);
+        self.product(i, "shortconv.out_proj", d, &[("shortconv.out_proj", d)], 1);
+    }
+
+    fn delta_net(&mut self, i: usize, shape: DeltaNet) {
+        let (d, width, heads) = (self.config.n_embd, shape.value_width(), shape.n_v_heads);
+        self.mixer_norm(i);
+        for (name, rows) in [
+            ("attn_qkv", shape.qkv_width()),
+            ("attn_gate", width),
+            ("ssm_beta", heads),
+            ("ssm_alpha", heads),
+        ] {
+            self.product(i, name, d, &[(name, rows)], 1);
+        }
+        self.product(i, "ssm_out", width, &[("ssm_out", d)], 1);
+        let dims = [shape.taps as u64, shape.qkv_width() as u64];
+        self.vector(&in_layer(i, "ssm_conv1d.weight"), &dims, true);
+        self.vector(&in_layer(i, "ssm_a"), &[heads as u64], true);
+        self.vector(&in_layer(i, "ssm_dt.bias"), &[heads as u64], true);
+        self.vector(&in_layer(i, "ssm_norm.weight"), &[shape.head_dim as u64], true);
+    }
+
     fn attention(&mut self, i: usize) {
         let config = self.config;
         let Config { n_embd, n_heads, n_kv_heads, head_dim, .. } = *config;
         let (q, kv) = (config.q_width(), config.kv_width());
-        if config.norm_place != NormPlace::After {
-            self.norm(&in_layer(i, "attn_norm"));
-        }
+        self.mixer_norm(i);
         if self.header.tensor(&in_layer(i, "attn_qkv.weight")).is_some() {
             let parts = [("attn_q", q), ("attn_k", kv), ("attn_v", kv)];
             self.product(i, "attn_qkv", n_embd, &parts, 1);

@@ -6,7 +6,7 @@ use super::plan::{self, Parts, TensorPlan};
 use super::weights::{Tensors, Weights};
 use crate::gguf::{GgmlType, Header};
 use crate::kernels::PANEL_ROWS;
-use crate::kv_cache::{KvCache, KvType};
+use crate::kv_cache::KvType;
 use crate::quant::{self, Packed};
 use crate::{Error, Result};
 use std::collections::VecDeque;
@@ -67,15 +67,8 @@ impl WeightsReader {
 
     /// Bytes that the weights will take, and those of a KV cache of `context` positions.
     pub(crate) fn memory(&self, kv_type: KvType, context: usize) -> (u64, u64) {
-        let (config, weights) = (&self.config, self.plan.iter().map(TensorPlan::n_bytes));
-        let kv_cache = KvCache::bytes_for(
-            kv_type,
-            config.n_attention_layers(),
-            config.n_kv_heads,
-            config.head_dim,
-            context,
-        );
-        (weights.fold(0, u64::saturating_add), kv_cache)
+        let weights = self.plan.iter().map(TensorPlan::n_bytes).fold(0, u64::saturating_add);
+        (weights, self.config.cache_bytes(kv_type, context))
     }
 
     /// Bytes of the largest piece of memory that the weights will take.

@@ -4,7 +4,7 @@ use super::config::{Config, Norm};
 use super::forward::{added, product};
 use super::weights::{NormWeights, Product};
 use crate::Result;
-use crate::kernels::{PANEL_TOKENS, add_scaled, centre, inverse_rms, rms_norm, scale_by};
+use crate::kernels::{add_scaled, centre, inverse_rms, rms_norm, scale_by};
 use crate::ops::{Activations, Forms, Linear};
 use crate::team::{Parts, Team, share};
 
@@ -19,7 +19,7 @@ pub(super) fn normed(
     input: &mut Activations,
 ) -> Result<()> {
     let d = config.n_embd;
-    input.produce(team, n_tokens, d, PANEL_TOKENS, forms, |_, t, rows| {
+    input.produce(team, n_tokens, d, forms, |_, t, rows| {
         for (row, x) in rows.chunks_exact_mut(d).zip(x[t * d..].chunks_exact(d)) {
             match (norm, config.norm) {
                 (None, _) => row.copy_from_slice(x),

@@ -1,6 +1,6 @@
 //! The weights of a decoder.
 
-use super::config::{Config, Mixer as MixerKind, Norm, NormPlace, QkNorm, Residual};
+use super::config::{Config, DeltaNet, Mixer as MixerKind, Norm, NormPlace, QkNorm, Residual};
 use super::plan::in_layer;
 use crate::ops::Forms;
 use crate::quant::Packed;
@@ -58,6 +58,46 @@ pub(crate) struct Layer {
 pub(crate) enum Mixer {
     /// Attention.
     Attention(AttentionWeights),
+    /// A short convolution.
+    ShortConv(ShortConvWeights),
+    /// A gated delta net.
+    DeltaNet(DeltaNetWeights),
+}
+
+/// The weights of a short convolution.
+pub(crate) struct ShortConvWeights {
+    /// Which of the states is its own.
+    pub(crate) state: usize,
+    /// Gate before, gate after, and what they gate: `[3 · n_embd, n_embd]`
+    pub(crate) input: Product,
+    /// `[taps, n_embd]`
+    pub(crate) taps: Vec<f32>,
+    /// `[n_embd, n_embd]`
+    pub(crate) output: Product,
+}
+
+/// The weights of a gated delta net.
+pub(crate) struct DeltaNetWeights {
+    /// Which of the states is its own.
+    pub(crate) state: usize,
+    /// Queries, keys and values: `[qkv_width, n_embd]`
+    pub(crate) qkv: Product,
+    /// `[value_width, n_embd]`
+    pub(crate) gate: Product,
+    /// How much of a value is learnt, and how long it is kept: `[n_v_heads, n_embd]`
+    pub(crate) beta: Product,
+    /// As `beta`.
+    pub(crate) alpha: Product,
+    /// `[taps, qkv_width]`
+    pub(crate) taps: Vec<f32>,
+    /// What α is multiplied by: `[n_v_heads]`
+    pub(crate) decay: Vec<f32>,
+    /// What is added to it before: `[n_v_heads]`
+    pub(crate) decay_bias: Vec<f32>,
+    /// Of a head's result: `[head_dim]`
+    pub(crate) norm: Vec<f32>,
+    /// `[n_embd, value_width]`
+    pub(crate) output: Product,
 }
 
 /// The weights of attention.
@@ -131,6 +171,14 @@ impl AttentionWeights {
     }
 }
 
+impl DeltaNetWeights {
+    /// Forms of the input of all but the last product.
+    pub(crate) fn input_forms(&self) -> Forms {
+        let all = [&self.qkv, &self.gate, &self.beta, &self.alpha];
+        Forms::of(all.map(|p| p.weights.layout()))
+    }
+}
+
 impl DenseWeights {
     /// Forms of the input of gate and up.
     pub(crate) fn input_forms(&self) -> Forms {
@@ -166,12 +214,20 @@ impl Weights {
     pub(super) fn assemble(config: &Config, mut tensors: Tensors) -> Result<Weights> {
         let n_bytes = tensors.matrices.values().map(Packed::n_bytes).sum();
         let mut layers = Vec::with_capacity(config.layers.len());
-        let mut n_attention = 0;
+        let (mut n_attention, mut n_recurrent) = (0, 0);
         for (i, layer) in config.layers.iter().enumerate() {
             let mixer = match layer.mixer {
                 MixerKind::Attention => {
                     n_attention += 1;
                     Mixer::Attention(tensors.attention(config, i, n_attention - 1)?)
+                }
+                MixerKind::ShortConv { taps } => {
+                    n_recurrent += 1;
+                    Mixer::ShortConv(tensors.short_conv(i, taps, n_recurrent - 1)?)
+                }
+                MixerKind::DeltaNet(shape) => {
+                    n_recurrent += 1;
+                    Mixer::DeltaNet(tensors.delta_net(i, shape, n_recurrent - 1)?)
                 }
             };
             layers.push(tensors.layer(config, i, mixer)?);
@@ -268,6 +324,36 @@ impl Tensors {
             v: self.product(i, "attn_v")?,
             gate,
             o: self.product(i, "attn_output")?,
+        })
+    }
+
+    /// A convolution's weights, from `[channels, taps]` to `[taps, channels]`.
+    fn taps(&mut self, name: &str, n: usize) -> Result<Vec<f32>> {
+        let weights = self.vector(name)?;
+        Ok((0..n).flat_map(|tap| weights.iter().skip(tap).step_by(n).copied()).collect())
+    }
+
+    fn short_conv(&mut self, i: usize, taps: usize, state: usize) -> Result<ShortConvWeights> {
+        Ok(ShortConvWeights {
+            state,
+            input: self.product(i, "shortconv.in_proj")?,
+            taps: self.taps(&in_layer(i, "shortconv.conv.weight"), taps)?,
+            output: self.product(i, "shortconv.out_proj")?,
+        })
+    }
+
+    fn delta_net(&mut self, i: usize, shape: DeltaNet, state: usize) -> Result<DeltaNetWeights> {
+        Ok(DeltaNetWeights {
+            state,
+            qkv: self.product(i, "attn_qkv")?,
+            gate: self.product(i, "attn_gate")?,
+            beta: self.product(i, "ssm_beta")?,
+            alpha: self.product(i, "ssm_alpha")?,
+            taps: self.taps(&in_layer(i, "ssm_conv1d.weight"), shape.taps)?,
+            decay: self.vector(&in_layer(i, "ssm_a"))?,
+            decay_bias: self.vector(&in_layer(i, "ssm_dt.bias"))?,
+            norm: self.vector(&in_layer(i, "ssm_norm.weight"))?,
+            output: self.product(i, "ssm_out")?,
         })
     }
 

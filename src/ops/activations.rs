@@ -56,11 +56,24 @@ impl Activations {
         })
     }
 
+    /// Makes the rows of `n_tokens` tokens, then quantises them: [`Activations::produce_units`]
+    /// of four tokens.
+    pub(crate) fn produce(
+        &mut self,
+        team: &Team,
+        n_tokens: usize,
+        width: usize,
+        forms: Forms,
+        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Result<()> {
+        self.produce_units(team, n_tokens, width, PANEL_TOKENS, forms, fill)
+    }
+
     /// Makes the rows of `n_tokens` tokens, then quantises them.
     ///
     /// `fill(tid, first_token, rows)` computes up to `unit` rows (whole panels of four) from a
     /// token on; threads take such units as they get to them, since their cost differs.
-    pub(crate) fn produce(
+    pub(crate) fn produce_units(
         &mut self,
         team: &Team,
         n_tokens: usize,

@@ -146,7 +146,7 @@ impl Attention {
             }
             let seen = view.keys(view.start);
             self.blocks_of_one(team, queries, view.cache, seen.clone())?;
-            return out.produce(team, 1, width, 1, forms, |_, _, row| {
+            return out.produce(team, 1, width, forms, |_, _, row| {
                 self.join_all(seen.clone(), row);
                 finish(0, row);
             });
@@ -154,7 +154,7 @@ impl Attention {
         let queries = &*queries;
         // Enough units for all threads.
         let unit = if n_tokens >= 2 * MAX_UNIT * team.len() { MAX_UNIT } else { PANEL_TOKENS };
-        out.produce(team, n_tokens, width, unit, forms, |tid, t, rows| {
+        out.produce_units(team, n_tokens, width, unit, forms, |tid, t, rows| {
             let unit = View { start: view.start + t, ..view };
             self.unit(&queries[t * width..][..rows.len()], unit, tid, rows);
             for (i, row) in rows.chunks_exact_mut(width).enumerate() {
@@ -256,13 +256,16 @@ impl Softmax {
         if block.sum == 0.0 {
             return; // no key that the token may see
         }
-        let max = self.max.max(block.max);
-        let (before, now) = ((self.max - max).exp(), (block.max - max).exp());
-        if before != 1.0 {
+        if block.max <= self.max {
+            let now = (block.max - self.max).exp();
+            add_scaled(out, weighted, now);
+            self.sum += block.sum * now;
+        } else {
+            let before = (self.max - block.max).exp();
             scale(out, before);
+            add_scaled(out, weighted, 1.0);
+            *self = Softmax { max: block.max, sum: self.sum * before + block.sum };
         }
-        add_scaled(out, weighted, now);
-        *self = Softmax { max, sum: self.sum * before + block.sum * now };
     }
 }
 

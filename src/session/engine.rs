@@ -3,8 +3,8 @@
 use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
-use crate::chat::{ChatTemplate, RenderInput};
-use crate::kv_cache::{KvCache, KvType};
+use crate::chat::{ChatTemplate, ReasoningStream, RenderInput};
+use crate::kv_cache::KvType;
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -83,7 +83,7 @@ pub struct KvShape {
 pub struct Memory {
     /// Packed weights.
     pub weights: u64,
-    /// Keys and values of the whole context.
+    /// Keys and values of the whole context, and states.
     pub kv_cache: u64,
     /// Activations and tables.
     pub scratch: u64,
@@ -120,8 +120,6 @@ impl Engine {
     /// What is loaded.
     pub fn info(&self) -> Info {
         let config = self.forward.config();
-        let (n_kv_heads, head_dim) = (config.n_kv_heads, config.head_dim);
-        let capacity = self.forward.capacity();
         Info {
             name: self.about.name.clone(),
             architecture: config.architecture.clone(),
@@ -129,19 +127,17 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
-            kv_shape: KvShape { layers: config.n_attention_layers(), heads: n_kv_heads, head_dim },
+            kv_shape: KvShape {
+                layers: config.n_attention_layers(),
+                heads: config.n_kv_heads,
+                head_dim: config.head_dim,
+            },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
             memory: Memory {
                 weights: self.forward.weights().n_bytes() as u64,
-                kv_cache: KvCache::bytes_for(
-                    self.kv_type,
-                    config.n_attention_layers(),
-                    n_kv_heads,
-                    head_dim,
-                    capacity,
-                ),
+                kv_cache: config.cache_bytes(self.kv_type, self.forward.capacity()),
                 scratch: self.forward.scratch_bytes() as u64,
             },
         }
@@ -150,6 +146,19 @@ impl Engine {
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// Takes another chat template in place of the model's own; `clock` is for its dates, as
+    /// in [`LoadOptions`](super::LoadOptions).
+    ///
+    /// # Errors
+    /// [`Error::Template`](crate::Error::Template) if it does not parse.
+    pub fn set_chat_template(&mut self, source: &str, clock: fn() -> i64) -> Result<()> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| self.tokenizer.decode(&[id]));
+        let (bos, eos) = (text(self.tokenizer.bos()), text(self.tokenizer.eos()));
+        self.template = ChatTemplate::new(source, &bos, &eos)?;
+        self.template.set_clock(clock);
+        Ok(())
     }
 
     /// Messages as the model's template writes them, and as tokens.
@@ -163,12 +172,24 @@ impl Engine {
         Ok((text, tokens))
     }
 
+    /// Separates the reasoning from the answer to a prompt.
+    pub(super) fn reasoning(&self, prompt: &str) -> ReasoningStream {
+        self.template.reasoning(prompt)
+    }
+
     /// Keeps the longest common prefix of the cache and `tokens`, at most `most` of it,
     /// and returns its length.
     pub(super) fn keep_prefix(&mut self, tokens: &[u32], most: usize) -> usize {
         let common = self.cached.iter().zip(tokens).take(most).take_while(|(a, b)| a == b).count();
-        self.cached.truncate(common);
-        common
+        self.cut(common)
+    }
+
+    /// Forgets all tokens behind the first `len`, and as many more as the model's layers cannot
+    /// do without forgetting; how many are left.
+    pub(super) fn cut(&mut self, len: usize) -> usize {
+        let left = self.forward.rewind(len.min(self.cached.len()));
+        self.cached.truncate(left);
+        left
     }
 
     /// Runs tokens behind those in the cache; milliseconds taken.

@@ -281,7 +281,7 @@ impl Parts {
         header.check_is_model()?;
         let weights = WeightsReader::new(header)?;
         let context = context(weights.config(), options.context)?;
-        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
         let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);
@@ -293,6 +293,9 @@ impl Parts {
         };
         let mut template = template.unwrap_or_else(ChatTemplate::plain);
         template.set_clock(options.clock);
+        if let Some(end) = template.end_of_answer() {
+            tokenizer.end_answers_at(&end);
+        }
         Ok(Parts { weights, need, tokenizer, template, about })
     }
 }

@@ -38,9 +38,9 @@ pub struct Outlook {
 
 impl Preflight {
     pub(super) fn new(config: &Config, (weights, kv_cache): (u64, u64), context: usize) -> Self {
-        let width = config.n_embd + config.q_width() + 2 * config.kv_width() + 2 * config.n_ff;
+        let width = 2 * config.n_embd + config.q_width() + 2 * config.kv_width() + 2 * config.n_ff;
         // Beside them lies the input of a product: as f32, and quantised in two forms.
-        let input = 2 * config.n_embd.max(config.n_ff).max(config.q_width());
+        let input = 2 * config.max_width();
         let floats = MAX_CHUNK.min(context) as u64 * (width + input) as u64
             + (LOGITS_ROWS * config.n_vocab) as u64
             + (context * config.head_dim) as u64;

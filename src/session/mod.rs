@@ -1,6 +1,7 @@
 //! A model at work: prompts in, tokens and text out, step by step, so that whoever
 //! drives it can stop between any two steps.
 
+mod context;
 mod draft;
 mod engine;
 mod fingerprint;
@@ -17,6 +18,7 @@ mod tempo;
 
 pub use crate::kv_cache::KvType;
 pub use crate::model::OpTimes;
+pub use context::{ChatPrompt, ContextPolicy};
 pub use engine::{Engine, Info, KvShape, Memory};
 pub use generation::{
     Finish, FinishReason, GenerateParams, Generation, Step, Timings, TokenEvent, Usage,

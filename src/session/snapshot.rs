@@ -39,8 +39,8 @@ impl Engine {
     }
 
     /// Forgets what is in the cache, for the layers of `saved` to be restored into it.
-    /// Whether they can be: if not, because another build saved them, the tokens must be
-    /// computed again.
+    /// Whether they can be: if not, because another build saved them or the model has layers that
+    /// keep a state, the tokens must be computed again.
     ///
     /// # Errors
     /// [`Error::SessionMismatch`] if it is a session of another model,
@@ -55,7 +55,9 @@ impl Engine {
             return Err(Error::ContextOverflow { tokens, context });
         }
         self.keep_prefix(&[], 0);
-        Ok(saved.build == own.build && saved.layers == own.layers)
+        // The states of recurrent layers are not saved.
+        let whole = self.forward.can_rewind();
+        Ok(whole && saved.build == own.build && saved.layers == own.layers)
     }
 
     /// Takes the bytes of one layer of `n_tokens` tokens; false if they cannot be its.

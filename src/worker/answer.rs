@@ -27,7 +27,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
             seat.engine = Some(loaded);
             return Ok(reply);
         }
-        (Request::Preflight(request), _) => return preflight(request, signal).await,
+        (Request::Preflight(request), _) => return preflight(id, request, signal).await,
         (Request::Complete(request), Some(_)) => return complete(*request, seat, ticket).await,
         (request, _) => request,
     };
@@ -63,9 +63,20 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
 
 async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) -> Result<Reply> {
     let (id, signal) = (ticket.id, ticket.signal());
-    let prompt = prompt_tokens(request.prompt, engine(seat)?)?;
-    let logprobs = request.params.logprobs.is_some();
-    let mut generation = Generation::new(engine(seat)?, prompt, request.params)?;
+    let mut params = request.params;
+    let prompt = match request.prompt {
+        Prompt::Messages(input) => {
+            let prompt = engine(seat)?.chat_prompt(&input, params.context_policy)?;
+            params.keep = prompt.keep;
+            if request.separate_reasoning {
+                params.reasoning = prompt.reasoning;
+            }
+            prompt.tokens
+        }
+        other => prompt_tokens(other, engine(seat)?)?,
+    };
+    let logprobs = params.logprobs.is_some();
+    let mut generation = Generation::new(engine(seat)?, prompt, params)?;
     let mut posted = 0;
     loop {
         turn_unless_aborted(&signal).await?;
@@ -86,6 +97,7 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
                 return Ok(Reply::Completed {
                     finish_reason: finish.reason,
                     text: finish.text,
+                    reasoning: finish.reasoning,
                     usage: finish.usage,
                     timings: finish.timings,
                 });
@@ -164,7 +176,7 @@ pub(super) async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
 
 fn prefilled(id: u32, done: usize, total: usize) {
     let (loaded, total) = (done as u64, Some(total as u64));
-    post(id, Event::Progress(Progress { phase: Phase::Prefill, loaded, total }));
+    post(id, Event::Progress(Progress::new(Phase::Prefill, loaded, total)));
 }
 
 fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
@@ -175,5 +187,5 @@ fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
         logprob: event.logprob,
         top: event.top_logprobs.into_iter().map(top).collect(),
     });
-    Delta { token: event.token, text: event.text, logprobs }
+    Delta { token: event.token, text: event.text, reasoning: event.reasoning, logprobs }
 }

@@ -6,6 +6,7 @@
 //! profile is one step of a few seconds.)
 
 pub mod fields;
+mod line;
 pub mod protocol;
 pub mod request;
 mod sampling;

@@ -1,7 +1,8 @@
-//! Requests wait here for the engine and get it in the order in which they came. One whose
-//! reader is behind steps aside for those that wait.
+//! Requests wait here for the engine. Clients take turns, and each one's requests get it in
+//! the order in which they came. One whose reader is behind steps aside for those that wait.
 
 use super::answer;
+use super::line::Line;
 use super::port::post;
 use super::protocol::{Event, Phase, Progress, Request};
 use crate::session::Engine;
@@ -9,7 +10,6 @@ use crate::{Error, Result};
 use js_sys::{Array, Object, Reflect};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -20,8 +20,8 @@ use web_sys::{AbortController, AbortSignal};
 thread_local! {
     /// The requests that have not ended.
     static TICKETS: RefCell<Vec<Rc<Ticket>>> = const { RefCell::new(Vec::new()) };
-    /// Ids of those that wait for the engine, in the order in which they get it.
-    static LINE: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
+    /// Those that wait for the engine.
+    static LINE: RefCell<Line> = const { RefCell::new(Line::new()) };
     /// The engine while no request has it; inside, `None` before a model is loaded.
     static ENGINE: RefCell<Option<Option<Engine>>> = const { RefCell::new(Some(None)) };
 }
@@ -29,6 +29,8 @@ thread_local! {
 /// A request that has not ended.
 pub(super) struct Ticket {
     pub(super) id: u32,
+    /// Which tab asks, where several share this worker.
+    client: u32,
     controller: AbortController,
     /// Bytes that came beside the message.
     pub(super) parts: Cell<Option<Array>>,
@@ -47,7 +49,9 @@ pub(super) struct Seat {
 /// Takes a message of the page.
 pub(super) fn receive(message: JsValue) {
     let parts = take_parts(&message);
-    let message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
+    let mut message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
+    let client = message.as_object_mut().and_then(|fields| fields.shift_remove("client"));
+    let client = client.and_then(|client| client.as_u64()).unwrap_or(0) as u32;
     let (id, request) = Request::from_message(message, fresh_seed());
     match request {
         Err(error) => post(id, Event::failed(&error)),
@@ -56,7 +60,7 @@ pub(super) fn receive(message: JsValue) {
         Ok(Request::Read { target, count }) => {
             with_ticket(target, |ticket| ticket.read.set(ticket.read.get() + count));
         }
-        Ok(request) => admit(id, request, parts),
+        Ok(request) => admit(id, client, request, parts),
     }
 }
 
@@ -68,9 +72,9 @@ fn take_parts(message: &JsValue) -> Option<Array> {
 }
 
 /// Begins a request.
-fn admit(id: u32, request: Request, parts: Option<Array>) {
+fn admit(id: u32, client: u32, request: Request, parts: Option<Array>) {
     if matches!(request, Request::Complete(_)) {
-        let queued = Progress { phase: Phase::Queued, loaded: 0, total: None };
+        let queued = Progress::new(Phase::Queued, 0, None);
         post(id, Event::Progress(queued));
     }
     let Ok(controller) = AbortController::new() else {
@@ -78,7 +82,7 @@ fn admit(id: u32, request: Request, parts: Option<Array>) {
         return post(id, Event::failed(&Error::Internal { what }));
     };
     let (parts, read, waker) = (Cell::new(parts), Cell::new(0), Cell::new(None));
-    let ticket = Rc::new(Ticket { id, controller, parts, read, waker });
+    let ticket = Rc::new(Ticket { id, client, controller, parts, read, waker });
     TICKETS.with_borrow_mut(|tickets| tickets.push(Rc::clone(&ticket)));
     spawn_local(async move {
         let mut seat = Seat { engine: None, held: false };
@@ -106,12 +110,13 @@ impl Seat {
     /// # Errors
     /// [`Error::Aborted`].
     async fn take(&mut self, ticket: &Ticket) -> Result<()> {
-        let first = || LINE.with_borrow(|line| line.front() == Some(&ticket.id));
-        LINE.with_borrow_mut(|line| line.push_back(ticket.id));
+        let first = || LINE.with_borrow(|line| line.first() == Some(ticket.id));
+        LINE.with_borrow_mut(|line| line.join(ticket.client, ticket.id));
         let turn = ticket.until(|| first() && ENGINE.with_borrow(Option::is_some)).await;
-        LINE.with_borrow_mut(|line| line.retain(|id| *id != ticket.id));
+        LINE.with_borrow_mut(|line| line.leave(ticket.id));
         match turn {
             Ok(()) => {
+                LINE.with_borrow_mut(|line| line.served(ticket.client));
                 self.engine = ENGINE.take().flatten();
                 self.held = true;
             }
@@ -151,7 +156,7 @@ impl Seat {
 }
 
 fn wake_first() {
-    if let Some(id) = LINE.with_borrow(|line| line.front().copied()) {
+    if let Some(id) = LINE.with_borrow(Line::first) {
         with_ticket(id, |_| {});
     }
 }

@@ -28,7 +28,7 @@ const BUILDS = {
   "no bundler": async (out) => {
     cpSync(PACKAGE, path.join(out, "pagelm"), { recursive: true });
     const map = JSON.stringify({ imports: { pagelm: "./pagelm/pagelm.js", "pagelm/": "./pagelm/" } });
-    const html = readFileSync(path.join(SOURCE, "index.html"), "utf8").replace("<page-lm>", `<script type="importmap">${map}</script>\n<page-lm>`);
+    const html = readFileSync(path.join(SOURCE, "index.html"), "utf8").replace("</head>", `  <script type="importmap">${map}</script>\n</head>`);
     writeFileSync(path.join(out, "index.html"), html);
     cpSync(path.join(SOURCE, "main.js"), path.join(out, "main.js"));
   },

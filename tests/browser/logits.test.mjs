@@ -3,10 +3,9 @@
 // Tolerances: README of the reference data, "How to judge".
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { FIXTURES, fixture, needs, readJson, readNpy } from "./fixtures.mjs";
+import { PROJECT, fixture, needs, readJson, readNpy } from "./fixtures.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
@@ -18,7 +17,8 @@ const VARIANTS = [
   { variant: "relaxed", threads: 1 },
   { variant: "threads", threads: 2 },
 ];
-const ARCHITECTURES = ["llama"];
+/** Model → formats: the table of the host's test. */
+const MODELS = readJson(path.join(PROJECT, "tests/models.json"));
 const FLOAT = ["F32", "F16", "BF16"];
 
 for (const options of VARIANTS) {
@@ -88,13 +88,12 @@ async function numbers({ url, options, tokens, n }) {
   return { ran: { variant, threads }, logprobs, nll: score.logprobs.slice(1).map((p) => -p), meanNll: score.nll };
 }
 
-/** Tiny models of these architectures, in every format. */
+/** The tiny models of the table that are there. */
 function tinyModels() {
-  const folder = FIXTURES && path.join(FIXTURES, "tiny");
-  const references = folder ? readdirSync(folder).filter((file) => file.endsWith(".ref.json")) : [];
-  return references
-    .map((file) => ({ name: file.replace(/\.ref\.json$/, ""), reference: readJson(path.join(folder, file)) }))
-    .filter(({ name, reference }) => fixture("tiny", `${name}.gguf`) && ARCHITECTURES.includes(reference.arch));
+  return Object.entries(MODELS)
+    .flatMap(([model, formats]) => formats.map((format) => `${model}.${format}`))
+    .filter((name) => fixture("tiny", `${name}.gguf`))
+    .map((name) => ({ name, reference: readJson(fixture("tiny", `${name}.ref.json`)) }));
 }
 
 /** RMS of the difference over the spread of the reference; a common shift (the normaliser of log-probabilities) does not count. */

@@ -6,9 +6,10 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
-import { DOCROOT, PROJECT, REAL_MODEL } from "./fixtures.mjs";
+import { DOCROOT, PROJECT, REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
 import { complaints, needsRealModel, openSite } from "./harness.mjs";
 import { frameworks } from "./frameworks.mjs";
+import * as routes from "./routes.mjs";
 
 // Hosts that set no headers are the rule: one thread, and other origins may read.
 const site = await openSite({ isolated: false, cors: true });
@@ -198,6 +199,21 @@ describe("the example pages", needsRealModel(), () => {
     assert.equal(await page.evaluate(() => document.querySelector("page-lm").messages.length), 2);
     await widget(page).getByRole("button", { name: "New conversation" }).click();
     assert.equal(await widget(page).locator(".turn").count(), 0);
+
+    // A download that is cancelled can be begun again.
+    server.route("models/slow.gguf", routes.trickleFile(REAL_MODEL_FILE, { piece: 100_000, ms: 20 }));
+    await page.evaluate(() => {
+      const element = document.createElement("page-lm");
+      element.setAttribute("open", "");
+      document.body.append(element);
+    });
+    await widget(page).getByText(/needs the attribute/).waitFor();
+    await page.evaluate(() => [...document.querySelectorAll("page-lm")].at(-1).setAttribute("model", "../../models/slow.gguf"));
+    await widget(page).getByRole("button", { name: /^Download/ }).click();
+    await widget(page).getByText(/^Downloading: \d+ MB of 98 MB/).waitFor();
+    await widget(page).getByRole("button", { name: "Cancel" }).click();
+    await widget(page).getByRole("button", { name: /^Download/ }).waitFor();
+    await page.evaluate(() => [...document.querySelectorAll("page-lm")].at(-1).remove());
 
     await page.evaluate(() => {
       const element = document.createElement("page-lm");

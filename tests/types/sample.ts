@@ -29,11 +29,14 @@ import type {
   PrefillProgress,
   PreflightOptions,
   Profile,
+  Quota,
+  QuotaDecision,
   RequestOptions,
   RestoredSession,
   SavedSession,
   Score,
   Sessions,
+  StorageRoom,
   StoredModel,
   Stream,
   SummarizeOptions,
@@ -53,13 +56,19 @@ const { signal } = new AbortController();
 const variant: Variant = "relaxed";
 const kvCache: KvType = "q8";
 const options: LoadOptions = {
-  onProgress: ({ phase, loaded, total }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"}`),
+  onProgress: ({ phase, loaded, total, retry }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"} ${retry?.reason}`),
   signal,
   threads: 2,
   context: 2048,
   kv_cache: kvCache,
   variant,
-  cache: false,
+  cache: true,
+  sha256: "00".repeat(32),
+  retries: 3,
+  stall_ms: 10_000,
+  record_mb: 16,
+  shared: false,
+  onQuota: async ({ needed, available, models }: Quota): Promise<QuotaDecision> => (models.length > 0 && needed - available < 1e9 ? "evict" : "memory"),
 };
 // @ts-expect-error there are three binaries
 const wrongVariant: Variant = "avx512";
@@ -185,8 +194,10 @@ export async function tasks(lm: PageLM): Promise<void> {
 
 export async function tidy(): Promise<void> {
   const stored: StoredModel[] = await PageLM.models();
-  for (const { url, bytes, complete, last_used } of stored) {
-    show(`${bytes} ${new Date(last_used).toISOString()}`);
+  const { usage, quota, persisted }: StorageRoom = await PageLM.storage({ persist: true });
+  show(`${usage ?? 0} of ${quota ?? 0} ${persisted}`);
+  for (const { url, bytes, total, complete, last_used } of stored) {
+    show(`${bytes} of ${total ?? "?"} ${new Date(last_used).toISOString()}`);
     if (!complete) await PageLM.remove(url);
   }
 }

@@ -3,18 +3,22 @@
 
 mod ernie4_5;
 mod exaone4;
+mod gemma;
 mod gemma2;
 mod gemma3;
 mod gpt2;
 mod gptneox;
 mod granite;
+mod lfm2;
 mod llama;
 mod olmo2;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen35;
 mod smollm3;
 mod stablelm;
+mod starcoder2;
 
 use super::config::{Config, unsupported};
 use super::keys::Keys;
@@ -29,6 +33,7 @@ const ARCHITECTURES: &[(&str, Read)] = &[
     ("qwen2", qwen2::config),
     ("qwen3", qwen3::config),
     ("qwen3moe", qwen3::with_experts),
+    ("gemma", gemma::config),
     ("gemma2", gemma2::config),
     ("gemma3", gemma3::config),
     ("phi3", phi3::config),
@@ -40,6 +45,9 @@ const ARCHITECTURES: &[(&str, Read)] = &[
     ("stablelm", stablelm::config),
     ("gptneox", gptneox::config),
     ("gpt2", gpt2::config),
+    ("starcoder2", starcoder2::config),
+    ("lfm2", lfm2::config),
+    ("qwen35", qwen35::config),
 ];
 
 /// Encoders and models that fill in masks: they see both directions, so they cannot generate
