@@ -3,6 +3,7 @@
 # and the list of all that the service worker keeps.
 
 build_page() {
+  node .tools/api-reference.mjs
   [ -e www/pkg ] || ln -s ../pkg www/pkg
   vendor marked lib/marked.esm.js marked.js
   vendor dompurify dist/purify.es.mjs dompurify.js

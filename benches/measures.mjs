@@ -3,14 +3,17 @@
 const KINDS = {
   network: { title: () => "load from the network, s", digits: 2 },
   cache: { title: () => "load from the cache, s", digits: 2 },
+  first: { title: () => `load from the cache and first token of ${FIRST_PROMPT}, s`, digits: 2 },
   prefill: { title: (tokens) => `prefill of ${grouped(tokens)} tokens, tok/s`, higher: true, digits: 1 },
   decode: { title: (tokens) => `decode ${tokens === 0 ? "at short context" : `after ${grouped(tokens)} tokens`}, tok/s`, higher: true, digits: 1 },
   memory: { title: () => "peak memory, MiB", digits: 0 },
   wasm: { title: () => "wasm fetched, MB", digits: 2 },
 };
-const NAME = /^(?:(network|cache|memory|wasm)|(prefill|decode)-(short|\d+))$/;
+/** Tokens of the prompt whose first answer ends `first`. */
+export const FIRST_PROMPT = 20;
+const NAME = /^(?:(network|cache|first|memory|wasm)|(prefill|decode)-(short|\d+))$/;
 
-export const EVERY = ["network", "cache", "prefill-512", "prefill-2000", "decode-short", "decode-1000", "decode-4000", "memory", "wasm"];
+export const EVERY = ["network", "cache", "first", "prefill-512", "prefill-2000", "decode-short", "decode-1000", "decode-4000", "memory", "wasm"];
 export const QUICK = ["network", "cache", "prefill-512", "decode-short", "wasm"];
 
 /** A core that is kept busy slows all alike; these show how much, and end in reasonable time. */
@@ -22,7 +25,7 @@ const CONTEXT_STEP = 512;
 const LEAST_CONTEXT = 2048;
 
 /**
- * @param {string} name network, cache, memory, wasm, prefill-N, decode-N or decode-short
+ * @param {string} name network, cache, first, memory, wasm, prefill-N, decode-N or decode-short
  * @returns {{name: string, kind: string, tokens: number, title: string, higher: boolean, digits: number}}
  *          tokens: length of the prompt, 0 for a short one; higher: whether more is better
  */

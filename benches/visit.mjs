@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { launchProfile } from "../tests/browser/chromium.mjs";
 import { rendererMemory, settled } from "../tests/browser/renderer-memory.mjs";
-import { isSpeed } from "./measures.mjs";
+import { FIRST_PROMPT, isSpeed } from "./measures.mjs";
 import { shortPrompt, wordPrompt } from "./prompts.mjs";
 import { Tab, TooLong } from "./tab.mjs";
 
@@ -49,10 +49,17 @@ async function timed(site, task, context, tell) {
   if (wanted("network")) tell(wanted("network"), { value: ms / 1000 });
   if (wanted("wasm")) tell(wanted("wasm"), { value: site.wasmBytes(mark) / 1e6 });
   if (wanted("cache")) await attempt(wanted("cache"), tell, async () => ({ value: (await tab.load()) / 1000 }), tab);
+  if (wanted("first")) await attempt(wanted("first"), tell, async () => ({ value: (await firstToken(tab, task.seed)) / 1000 }), tab);
   for (const measure of task.measures.filter(isSpeed)) {
     await attempt(measure, tell, () => speed(tab, measure, task), tab);
   }
   return { browser: context.browser()?.version() ?? "", info: tab.info };
+}
+
+/** Milliseconds from nothing to an answer's first token, in a page that has compiled nothing yet. */
+async function firstToken(tab, seed) {
+  const ms = await tab.load();
+  return ms + (await tab.prefill(wordPrompt(FIRST_PROMPT, seed))).ms;
 }
 
 async function speed(tab, { kind, tokens }, { decodeTokens, seed }) {

@@ -46,3 +46,20 @@ fn smollm2_template_renders_as_in_python() {
         assert_eq!(template.render(&input(row)).as_deref(), Ok(text(row, "text")));
     }
 }
+
+#[test]
+fn what_templates_use_renders_as_in_python() {
+    let data = fixtures().json("templates/python.json");
+    let variables = data["variables"].as_object().expect("an object");
+    for row in data["rows"].as_array().expect("a list of rows") {
+        let source = text(row, "template");
+        let template = ChatTemplate::new(source, "<s>", "</s>")
+            .unwrap_or_else(|error| panic!("{source}: {error}"));
+        let input = RenderInput {
+            messages: data["messages"].clone(),
+            add_generation_prompt: true,
+            variables: variables.clone(),
+        };
+        assert_eq!(template.render(&input).as_deref(), Ok(text(row, "expected")), "{source}");
+    }
+}

@@ -80,6 +80,35 @@ fn vocabularies_match_the_reference() {
     }
 }
 
+/// Every name of `tokenizer.ggml.pre`: the ids of llama.cpp, on a vocabulary whose tokens
+/// cross words, so that every cut shows.
+#[test]
+fn pre_tokenizers_match_the_reference() {
+    use pagelm::gguf::{Array, Value};
+    let data = fixtures().json("pre_tokenizers/pre_tokenizers.json");
+    let strings = |key: &str| {
+        let list = data[key].as_array().expect("a list").iter().map(|one| text(one).to_owned());
+        Value::Array(Array::String(list.collect()))
+    };
+    let rows = data["rows"].as_array().expect("rows");
+    assert!(rows.len() > 20);
+    for row in rows {
+        for name in row["names"].as_array().expect("names").iter().map(text) {
+            let keys = [
+                ("model", Value::String("gpt2".to_owned())),
+                ("pre", Value::String(name.to_owned())),
+                ("tokens", strings("tokens")),
+                ("merges", strings("merges")),
+            ];
+            let keys = keys.map(|(key, value)| (format!("tokenizer.ggml.{key}"), value));
+            let metadata = Metadata::new(keys.to_vec()).expect("distinct keys");
+            let tokenizer = Tokenizer::from_gguf(&metadata).expect("builds");
+            let found = tokenizer.encode(text(&data["text"]), false, false).expect("encodes");
+            assert_eq!(found, ids(&row["ids"]), "{name}");
+        }
+    }
+}
+
 #[test]
 fn tiny_models_match_the_reference() {
     let mut compared = 0;

@@ -47,7 +47,7 @@ section(
   specimen("Fields", field("Text", h("input", { id: "g-text", placeholder: "Placeholder" }), hint("g-hint", "A hint.")), field("Choice", h("select", { id: "g-select" }, h("option", {}, "One")))),
   specimen("Slider", valued(slider("g-slider", "Temperature", RANGES.temperature, "What it does."), 0.7)),
 );
-section("Welcome", specimen("Not stored", welcome(false)), specimen("Stored", welcome(true)));
+section("Welcome", specimen("Not stored", welcome()), specimen("Stored in part", welcome({ complete: false, bytes: 38e6 })), specimen("Stored", welcome({ complete: true, bytes: MODEL.bytes })));
 section("Progress", specimen("Start", progress()), specimen("Download", progress({ phase: "download", loaded: 41e6, total: 98e6 })), specimen("From this device", progress({ phase: "cache", loaded: 80e6, total: 98e6 }, true)));
 section("Problem", specimen("With its remedy", problem("The server answered with 404. Check the address.", "http_status", "The model could not be loaded")), specimen("In an answer", problem("The conversation is longer than the context of 4,096 tokens.", "context_overflow")));
 section(
@@ -86,9 +86,9 @@ function valued({ element, set }, value) {
   return element;
 }
 
-function welcome(stored) {
+function welcome(copy) {
   const element = h("pl-welcome", { class: "view" });
-  element.show(MODEL, stored);
+  element.show(MODEL, copy);
   return element;
 }
 

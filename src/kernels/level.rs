@@ -41,7 +41,7 @@ pub(crate) const Q8_BLOCK: usize = BLOCK * PANEL_ROWS + 4 * PANEL_ROWS;
 /// Bytes of a Table4 block of one panel.
 pub(crate) const TABLE4_BLOCK: usize = BLOCK / 2 * PANEL_ROWS + 4 * PANEL_ROWS;
 
-/// 8 rows of a product, for each of `T` tokens.
+/// 8 rows of a product, for each of `T` tokens or panels.
 pub(crate) type Tile<const T: usize> = [[F32x4; 2]; T];
 
 /// One SIMD level of the integer kernels.
@@ -67,11 +67,15 @@ pub(crate) trait Level {
         out: &mut [u8],
     );
 
-    /// Product of one Q4 panel with one token.
+    /// Products of `P` Q4 panels with one token.
     ///
     /// # Safety
-    /// `panel` and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1>;
+    /// The panels and `x` must be valid for `n_blocks` blocks.
+    unsafe fn q4_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P>;
 
     /// Unpacks one Q4 panel for [`Level::q4_tile4`]; its scales stay as they are.
     ///
@@ -89,33 +93,43 @@ pub(crate) trait Level {
         n_blocks: usize,
     ) -> Tile<4>;
 
-    /// Product of one Q7 panel with a panel of `T` tokens.
+    /// Products of `P` Q7 panels with one token.
     ///
     /// # Safety
-    /// `panel` and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q7_tile<const T: usize, const H: usize>(
-        panel: *const u8,
+    /// The panels and `x` must be valid for `n_blocks` blocks.
+    unsafe fn q7_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
-    ) -> Tile<T>;
+    ) -> Tile<P>;
 
-    /// Product of one Q8 panel with a panel of `T` tokens.
+    /// Product of one Q7 panel with a panel of four tokens.
     ///
     /// # Safety
     /// `panel` and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T>;
+    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
+
+    /// Products of `P` Q8 panels with one token.
+    ///
+    /// # Safety
+    /// The panels and `x` must be valid for `n_blocks` blocks.
+    unsafe fn q8_rows<const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P>;
+
+    /// Product of one Q8 panel with a panel of four tokens.
+    ///
+    /// # Safety
+    /// `panel` and `x` must be valid for `n_blocks` blocks.
+    unsafe fn q8_tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
 
     /// Makes Q8 blocks of one Table4 panel.
     ///
     /// # Safety
     /// `panel` must be valid for `n_blocks` blocks, `out` for as many of Q8.
     unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8);
-
-    /// Bytes from one block of one token to the next in symmetric form: at most
-    /// [`Level::SYMMETRIC_X`].
-    fn symmetric_stride() -> usize {
-        Self::SYMMETRIC_X
-    }
 }
 
 /// Bytes of one unpacked Q4 block of a panel.

@@ -12,16 +12,20 @@
 mod attend;
 mod f32x4;
 mod float;
+#[cfg(target_arch = "wasm32")]
+mod lanes;
 mod level;
 mod product;
 mod recurrent;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod relaxed_q8;
 mod row;
 #[cfg_attr(all(target_arch = "wasm32", not(test)), allow(dead_code))] // the tests' reference
 mod scalar;
 #[cfg(target_arch = "wasm32")]
-// The relaxed level builds on its helpers and runs its kernels in tests only.
+// With relaxed SIMD it runs in tests only.
 #[cfg_attr(all(target_feature = "relaxed-simd", not(test)), allow(dead_code))]
 mod simd128;
 mod stripe;

@@ -10,21 +10,20 @@
 //! i16, which takes two and cannot overflow within a block: 8 · 2 · 15 · 127 < 2^15; and for
 //! Q8 the activation x is written as x + 127 = a + b with both in 0..=127, two dots.
 
+use super::BLOCK;
 use super::f32x4::{F32x4, HalfReader, opaque};
-use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
-use super::simd128::{
-    Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
-    splat4, store, table4_unpack, to_f32,
+use super::lanes::{
+    Affine, Q4_D, Q7_D, finish, load, quantise_block, scatter4, splat4, store, table4_unpack,
 };
-use super::{BLOCK, PANEL_ROWS};
+use super::level::{Level, Tile, block_of, q4_block, q4_unpacked, q7_block};
+use super::relaxed_q8::{
+    dot_instruction, q8_rows, q8_tile, q8_tile_in_halves, quantise_halves, quantise_whole,
+};
 use core::arch::wasm32::*;
 use core::hint::black_box;
 
 /// Relaxed SIMD.
 pub(crate) struct Relaxed;
-
-/// Offset of the rows' sums in a Q8 block.
-const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 
 impl Level for Relaxed {
     const AFFINE_X: usize = BLOCK + Affine::BYTES;
@@ -55,12 +54,16 @@ impl Level for Relaxed {
     }
 
     #[inline(always)]
-    unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
+    unsafe fn q4_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P> {
         // SAFETY: by the caller.
         unsafe {
             match dot_instruction() {
-                Some(_) => q4_tile1::<H, false>(panel, x, n_blocks),
-                None => q4_tile1::<H, true>(panel, x, n_blocks),
+                Some(_) => q4_rows::<H, false, P>(panels, x, n_blocks),
+                None => q4_rows::<H, true, P>(panels, x, n_blocks),
             }
         }
     }
@@ -95,29 +98,50 @@ impl Level for Relaxed {
         // SAFETY: by the caller; unpacked Q4 is what Q7 is.
         unsafe {
             match dot_instruction() {
-                Some(_) => byte_tile::<4, H, false>(unpacked, x, n_blocks),
-                None => byte_tile::<4, H, true>(unpacked, x, n_blocks),
+                Some(_) => byte_tile::<H, false>(unpacked, x, n_blocks),
+                None => byte_tile::<H, true>(unpacked, x, n_blocks),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn q7_tile<const T: usize, const H: usize>(
-        panel: *const u8,
+    unsafe fn q7_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
-    ) -> Tile<T> {
+    ) -> Tile<P> {
         // SAFETY: by the caller.
-        unsafe { byte_tile::<T, H, false>(panel, x, n_blocks) }
+        unsafe { byte_rows::<H, P>(panels, x, n_blocks) }
     }
 
     #[inline(always)]
-    unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
+    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: by the caller.
+        unsafe { byte_tile::<H, false>(panel, x, n_blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn q8_rows<const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P> {
         // SAFETY: by the caller; the form of x is that of `quantise_symmetric`.
         unsafe {
             match dot_instruction() {
-                Some(second) => q8_tile::<T>(panel, x, n_blocks, second),
-                None => q8_tile_in_halves::<T>(panel, x, n_blocks),
+                Some(second) => q8_rows::<P>(panels, x, n_blocks, second),
+                None => panels.map(|panel| q8_tile_in_halves::<1>(panel, x, n_blocks)[0]),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn q8_tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe {
+            match dot_instruction() {
+                Some(second) => q8_tile(panel, x, n_blocks, second),
+                None => q8_tile_in_halves::<4>(panel, x, n_blocks),
             }
         }
     }
@@ -127,111 +151,67 @@ impl Level for Relaxed {
         // SAFETY: by the caller.
         unsafe { table4_unpack(levels, panel, n_blocks, out) }
     }
-
-    #[inline(always)]
-    fn symmetric_stride() -> usize {
-        match dot_instruction() {
-            Some(_) => BLOCK + 4,
-            None => Self::SYMMETRIC_X,
-        }
-    }
 }
 
-/// Symmetric form, all bytes `offset` (modulo 256) above the activations.
-fn quantise_whole<const T: usize>(
-    x: &[f32],
-    stride: usize,
-    n_blocks: usize,
-    offset: i8,
-    out: &mut [u8],
-) {
-    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
-        for t in 0..T {
-            let q = quantise_block(block_of(x, stride, t, b));
-            let [low, high] = q.q.map(|q| i8x16_add(q, i8x16_splat(offset)));
-            scatter4::<T>(low, out, t);
-            scatter4::<T>(high, &mut out[16 * T..], t);
-            put_f32(out, BLOCK * T + 4 * t, q.d * X_SCALE);
-        }
-    }
-}
-
-/// Symmetric form, activations x as a and b, x + 127 = a + b, both in 0..=127.
-fn quantise_halves<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
-    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
-        for t in 0..T {
-            let q = quantise_block(block_of(x, stride, t, b));
-            for (half, q) in q.q.into_iter().enumerate() {
-                let shifted = i8x16_add(q, i8x16_splat(127));
-                let a = u8x16_shr(shifted, 1);
-                let b = i8x16_sub(shifted, a);
-                let out = &mut out[32 * T * half..];
-                scatter8::<T>(i32x4_shuffle::<0, 4, 1, 5>(a, b), out, t);
-                scatter8::<T>(i32x4_shuffle::<2, 6, 3, 7>(a, b), &mut out[16 * T..], t);
-            }
-            put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
-        }
-    }
-}
-
-/// One token; with `SHORT`, sums of a block's products are i16.
+/// One token and `P` panels, read side by side: memory streams faster in two places, and four
+/// chains of sums hide latency. With `SHORT`, sums of a block's products are i16.
 ///
 /// # Safety
-/// As [`Level::q4_tile1`].
+/// As [`Level::q4_rows`], for each panel.
 #[inline(always)]
-unsafe fn q4_tile1<const H: usize, const SHORT: bool>(
-    panel: *const u8,
+unsafe fn q4_rows<const H: usize, const SHORT: bool, const P: usize>(
+    panels: [*const u8; P],
     x: *const u8,
     n_blocks: usize,
-) -> Tile<1> {
+) -> Tile<P> {
     let mask = opaque(i8x16_splat(15));
-    let (mut w, mut x) = (panel, x);
-    let mut sum = [F32x4::zero(); 2];
-    let rounds = black_box(2 / H); // hidden, so that LLVM does not unroll into spills
+    let (mut w, mut x) = (panels, x);
+    let mut sum = [[F32x4::zero(); 2]; P];
+    let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
             let (mut q, mut xq) = (w, x);
             for part in 0..H {
-                let zero = i32x4_splat(0);
-                let (mut a0, mut a1, mut b0, mut b1) = (zero, zero, zero, zero);
+                let mut acc = [[i32x4_splat(0); 2]; P];
                 for _ in 0..rounds {
-                    for j in 0..2 {
-                        let (w0, w1) = (load(q, 32 * j), load(q, 32 * j + 16));
-                        let (low, high) = (splat4(xq, 8 * j), splat4(xq, 8 * j + 4));
-                        a0 = dot::<SHORT>(low, v128_and(w0, mask), a0);
-                        a1 = dot::<SHORT>(low, v128_and(w1, mask), a1);
-                        b0 = dot::<SHORT>(high, v128_and(u16x8_shr(w0, 4), mask), b0);
-                        b1 = dot::<SHORT>(high, v128_and(u16x8_shr(w1, 4), mask), b1);
+                    let (low, high) = (splat4(xq, 0), splat4(xq, 4));
+                    for (q, acc) in q.iter_mut().zip(&mut acc) {
+                        for i in 0..2 {
+                            let w = load(*q, 16 * i);
+                            acc[i] = dot::<SHORT>(low, v128_and(w, mask), acc[i]);
+                            let w = v128_and(u16x8_shr(w, 4), mask);
+                            acc[i] = dot::<SHORT>(high, w, acc[i]);
+                        }
+                        *q = q.add(32);
                     }
-                    q = q.add(64);
-                    xq = xq.add(16);
+                    xq = xq.add(8);
                 }
-                let acc = [total::<SHORT>(a0, b0), total::<SHORT>(a1, b1)];
-                let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(BLOCK), 0, part);
-                sum = scales.add(acc, sum);
+                for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
+                    let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(BLOCK), 0, part);
+                    *sum = scales.add(acc.map(total::<SHORT>), *sum);
+                }
             }
-            w = w.add(q4_block(H));
+            w = w.map(|w| w.add(q4_block(H)));
             x = x.add(Relaxed::AFFINE_X);
         }
     }
-    finish([sum])
+    finish(sum)
 }
 
-/// Weights that are bytes in 0..=127; with `SHORT` in 0..=15, and sums of a block's
-/// products are i16.
+/// The same for weights that are bytes in 0..=127.
 ///
 /// # Safety
-/// As [`Level::q7_tile`].
+/// As [`Level::q7_rows`], for each panel.
 #[inline(always)]
-unsafe fn byte_tile<const T: usize, const H: usize, const SHORT: bool>(
-    panel: *const u8,
+unsafe fn byte_rows<const H: usize, const P: usize>(
+    panels: [*const u8; P],
     x: *const u8,
     n_blocks: usize,
-) -> Tile<T> {
-    let (mut w, mut x) = (panel, x);
-    let mut sum = Sums::<T>::zero();
+) -> Tile<P> {
+    let (mut w, mut x) = (panels, x);
+    let mut sum = [[F32x4::zero(); 2]; P];
     let pairs = black_box(BLOCK / 8 / H);
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
@@ -239,210 +219,105 @@ unsafe fn byte_tile<const T: usize, const H: usize, const SHORT: bool>(
         unsafe {
             let (mut q, mut xq) = (w, x);
             for part in 0..H {
-                let zero = i32x4_splat(0);
-                // One token leaves registers free: a second chain of sums hides latency.
-                let (mut acc, mut acc_b) = ([[zero; 2]; T], [[zero; 2]; T]);
+                let mut acc = [[i32x4_splat(0); 2]; P];
                 for _ in 0..pairs {
                     for g in 0..2 {
-                        let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
-                        for t in 0..T {
-                            let x = splat4(xq, 4 * (T * g + t));
-                            let acc = if T == 1 && g == 1 { &mut acc_b[t] } else { &mut acc[t] };
-                            *acc = [dot::<SHORT>(x, w0, acc[0]), dot::<SHORT>(x, w1, acc[1])];
+                        let x = splat4(xq, 4 * g);
+                        for (q, acc) in q.iter().zip(&mut acc) {
+                            for i in 0..2 {
+                                acc[i] = dot::<false>(x, load(*q, 32 * g + 16 * i), acc[i]);
+                            }
                         }
                     }
-                    q = q.add(64);
-                    xq = xq.add(8 * T);
+                    q = q.map(|q| q.add(64));
+                    xq = xq.add(8);
                 }
-                for t in 0..T {
-                    let both = [0, 1].map(|i| match T {
-                        1 => total::<SHORT>(acc[t][i], acc_b[t][i]),
-                        _ => total::<SHORT>(acc[t][i], zero),
-                    });
-                    let scales = Affine::of::<T, H>(reader, w.add(Q7_D), x.add(T * BLOCK), t, part);
-                    sum.add(t, |sum| scales.add(both, sum));
+                for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
+                    let scales = Affine::of::<1, H>(reader, w.add(Q7_D), x.add(BLOCK), 0, part);
+                    *sum = scales.add(acc, *sum);
                 }
             }
-            w = w.add(q7_block(H));
-            x = x.add(T * Relaxed::AFFINE_X);
-        }
-    }
-    finish(sum.0)
-}
-
-/// Q8 where the dot product takes any byte: `x` is [`Second::offset`] above the activations.
-///
-/// # Safety
-/// As [`Level::q8_tile`].
-#[inline(always)]
-unsafe fn q8_tile<const T: usize>(
-    panel: *const u8,
-    x: *const u8,
-    n_blocks: usize,
-    second: Second,
-) -> Tile<T> {
-    let (mut w, mut x) = (panel, x);
-    let mut sum = Sums::<T>::zero();
-    let pairs = black_box(BLOCK / 8);
-    let offset = i32x4_splat(-second.offset());
-    let reader = HalfReader::new();
-    for _ in 0..n_blocks {
-        // SAFETY: the caller gives n_blocks blocks of each.
-        unsafe {
-            let [s0, s1] = [0, 8].map(|i| i32x4_load_extend_i16x4(w.add(Q8_SUM + i).cast()));
-            let mut acc = [[i32x4_mul(s0, offset), i32x4_mul(s1, offset)]; T];
-            // One token leaves registers free: a second chain of sums hides latency.
-            let mut acc_b = [[i32x4_splat(0); 2]; T];
-            let (mut q, mut xq) = (w, x);
-            for _ in 0..pairs {
-                for g in 0..2 {
-                    let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
-                    for t in 0..T {
-                        let x = splat4(xq, 4 * (T * g + t));
-                        let acc = if T == 1 && g == 1 { &mut acc_b[t] } else { &mut acc[t] };
-                        *acc = [dot::<false>(w0, x, acc[0]), dot::<false>(w1, x, acc[1])];
-                    }
-                }
-                q = q.add(64);
-                xq = xq.add(8 * T);
-            }
-            let [d0, d1] = [0, 8].map(|i| reader.read4(w.add(Q8_D + i).cast()));
-            for t in 0..T {
-                let dx = F32x4::load_splat(x.add(BLOCK * T + 4 * t).cast());
-                let [mut a0, mut a1] = acc[t];
-                if T == 1 {
-                    (a0, a1) = (i32x4_add(a0, acc_b[t][0]), i32x4_add(a1, acc_b[t][1]));
-                }
-                sum.add(t, |sum| {
-                    [to_f32(a0).mul_add(d0.mul(dx), sum[0]), to_f32(a1).mul_add(d1.mul(dx), sum[1])]
-                });
-            }
-            w = w.add(Q8_BLOCK);
-            x = x.add(T * Relaxed::SYMMETRIC_X);
-        }
-    }
-    finish(sum.0)
-}
-
-/// Q8 where the second operand must stay below 128: x + 127 = a + b.
-///
-/// # Safety
-/// As [`Level::q8_tile`].
-#[inline(always)]
-unsafe fn q8_tile_in_halves<const T: usize>(
-    panel: *const u8,
-    x: *const u8,
-    n_blocks: usize,
-) -> Tile<T> {
-    let (mut w, mut x) = (panel, x);
-    let mut sum = [[F32x4::zero(); 2]; T];
-    let groups = black_box(BLOCK / 4);
-    let offset = i32x4_splat(-127);
-    let reader = HalfReader::new();
-    for _ in 0..n_blocks {
-        // SAFETY: the caller gives n_blocks blocks of each.
-        unsafe {
-            let [s0, s1] = [0, 8].map(|i| i32x4_load_extend_i16x4(w.add(Q8_SUM + i).cast()));
-            let mut acc = [[i32x4_mul(s0, offset), i32x4_mul(s1, offset)]; T];
-            let (mut q, mut xq) = (w, x);
-            for _ in 0..groups {
-                let (w0, w1) = (load(q, 0), load(q, 16));
-                for (t, acc) in acc.iter_mut().enumerate() {
-                    for half in 0..2 {
-                        let x = splat4(xq, 8 * t + 4 * half);
-                        *acc = [dot::<false>(w0, x, acc[0]), dot::<false>(w1, x, acc[1])];
-                    }
-                }
-                q = q.add(32);
-                xq = xq.add(8 * T);
-            }
-            let [d0, d1] = [0, 8].map(|i| reader.read4(w.add(Q8_D + i).cast()));
-            for t in 0..T {
-                let dx = F32x4::load_splat(x.add(2 * BLOCK * T + 4 * t).cast());
-                sum[t] = [
-                    to_f32(acc[t][0]).mul_add(d0.mul(dx), sum[t][0]),
-                    to_f32(acc[t][1]).mul_add(d1.mul(dx), sum[t][1]),
-                ];
-            }
-            w = w.add(Q8_BLOCK);
-            x = x.add(T * Relaxed::SYMMETRIC_X);
+            w = w.map(|w| w.add(q7_block(H)));
+            x = x.add(Relaxed::AFFINE_X);
         }
     }
     finish(sum)
 }
 
+/// Weights that are bytes in 0..=127; with `SHORT` in 0..=15, and sums of a block's
+/// products are i16.
+///
+/// # Safety
+/// As [`Level::q7_tile4`].
+#[inline(always)]
+unsafe fn byte_tile<const H: usize, const SHORT: bool>(
+    panel: *const u8,
+    x: *const u8,
+    n_blocks: usize,
+) -> Tile<4> {
+    let (mut w, mut x) = (panel, x);
+    let mut sum = Sums::zero();
+    let pairs = black_box(BLOCK / 8 / H);
+    let reader = HalfReader::new();
+    for _ in 0..n_blocks {
+        // SAFETY: the caller gives n_blocks blocks of each.
+        unsafe {
+            let (mut q, mut xq) = (w, x);
+            for part in 0..H {
+                let mut acc = [[i32x4_splat(0); 2]; 4];
+                for _ in 0..pairs {
+                    for g in 0..2 {
+                        let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
+                        for (t, acc) in acc.iter_mut().enumerate() {
+                            let x = splat4(xq, 4 * (4 * g + t));
+                            *acc = [dot::<SHORT>(x, w0, acc[0]), dot::<SHORT>(x, w1, acc[1])];
+                        }
+                    }
+                    q = q.add(64);
+                    xq = xq.add(32);
+                }
+                for (t, acc) in acc.into_iter().enumerate() {
+                    let acc = acc.map(total::<SHORT>);
+                    let scales = Affine::of::<4, H>(reader, w.add(Q7_D), x.add(4 * BLOCK), t, part);
+                    sum.add(t, |sum| scales.add(acc, sum));
+                }
+            }
+            w = w.add(q7_block(H));
+            x = x.add(4 * Relaxed::AFFINE_X);
+        }
+    }
+    finish(sum.0)
+}
+
 /// `acc + a·b`, products of a (i8) and b (0..=127): four summed into each i32, or two into
 /// each i16.
 #[inline(always)]
-fn dot<const SHORT: bool>(a: v128, b: v128, acc: v128) -> v128 {
+pub(super) fn dot<const SHORT: bool>(a: v128, b: v128, acc: v128) -> v128 {
     match SHORT {
         true => i16x8_add(i16x8_relaxed_dot_i8x16_i7x16(a, b), acc),
         false => i32x4_relaxed_dot_i8x16_i7x16_add(a, b, acc),
     }
 }
 
-/// The sum of two chains of [`dot`], as i32.
+/// A chain of [`dot`] as i32.
 #[inline(always)]
-fn total<const SHORT: bool>(a: v128, b: v128) -> v128 {
-    match SHORT {
-        true => i32x4_extadd_pairwise_i16x8(i16x8_add(a, b)),
-        false => i32x4_add(a, b),
-    }
+fn total<const SHORT: bool>(acc: v128) -> v128 {
+    if SHORT { i32x4_extadd_pairwise_i16x8(acc) } else { acc }
 }
 
-/// What the engine's dot instruction makes of a second operand's bytes beyond 127.
-#[derive(Clone, Copy, PartialEq)]
-enum Second {
-    /// x86 with VNNI: 128..=255.
-    Unsigned,
-    /// Arm: they are negative.
-    Signed,
-}
+/// Sums of a tile, which stay in memory between blocks, as the integer sums need the
+/// registers: left to itself, V8 would spill those, in the innermost loop.
+pub(super) struct Sums(pub(super) Tile<4>);
 
-impl Second {
-    /// What makes any i8 a second operand.
-    fn offset(self) -> i32 {
-        match self {
-            Second::Unsigned => 128,
-            Second::Signed => 0,
-        }
-    }
-}
-
-/// Whether the engine makes one instruction of the i32 dot, and which. Its result tells:
-/// beyond the bounds that make it portable, x86 without VNNI saturates sums of two products
-/// to i16.
-#[inline(always)]
-fn dot_instruction() -> Option<Second> {
-    let beyond = black_box(i8x16_splat(-1)); // 255 where bytes are unsigned
-    let dot = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(127), beyond, i32x4_splat(0));
-    match i32x4_extract_lane::<0>(dot) {
-        UNSIGNED => Some(Second::Unsigned),
-        SIGNED => Some(Second::Signed),
-        _ => None,
-    }
-}
-
-const UNSIGNED: i32 = 4 * 127 * 255;
-const SIGNED: i32 = -4 * 127;
-
-/// Sums of a tile. With several tokens they stay in memory between blocks, as the integer
-/// sums need the registers: left to itself, V8 would spill those, in the innermost loop.
-struct Sums<const T: usize>(Tile<T>);
-
-impl<const T: usize> Sums<T> {
+impl Sums {
     #[inline(always)]
-    fn zero() -> Self {
-        Sums([[F32x4::zero(); 2]; T])
+    pub(super) fn zero() -> Self {
+        Sums([[F32x4::zero(); 2]; 4])
     }
 
     #[inline(always)]
-    fn add(&mut self, t: usize, f: impl Fn([F32x4; 2]) -> [F32x4; 2]) {
+    pub(super) fn add(&mut self, t: usize, f: impl Fn([F32x4; 2]) -> [F32x4; 2]) {
         let sum = &mut self.0[t];
-        if T == 1 {
-            *sum = f(*sum);
-            return;
-        }
         // SAFETY: both are of a reference.
         unsafe {
             let before = [0, 1].map(|i| core::ptr::read_volatile(&sum[i]));

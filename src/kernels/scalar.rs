@@ -46,16 +46,23 @@ impl Level for Scalar {
         Self::quantise_affine::<T>(x, stride, n_blocks, out);
     }
 
-    unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
-        // SAFETY: by the caller.
-        let (w, x) = unsafe { (bytes(panel, n_blocks * q4_block(H)), bytes(x, n_blocks * X)) };
-        let mut sum = [[0.0; PANEL_ROWS]];
-        let mut unpacked = [0; q7_block(2)];
-        for (w, x) in w.chunks_exact(q4_block(H)).zip(x.chunks_exact(X)) {
-            unpack_block(w, &mut unpacked[..q7_block(H)]);
-            affine_block::<1, H>(&unpacked, x, dots_q4, &mut sum);
-        }
-        tile(sum)
+    unsafe fn q4_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P> {
+        let sums = panels.map(|panel| {
+            // SAFETY: by the caller.
+            let (w, x) = unsafe { (bytes(panel, n_blocks * q4_block(H)), bytes(x, n_blocks * X)) };
+            let mut sum = [[0.0; PANEL_ROWS]];
+            let mut unpacked = [0; q7_block(2)];
+            for (w, x) in w.chunks_exact(q4_block(H)).zip(x.chunks_exact(X)) {
+                unpack_block(w, &mut unpacked[..q7_block(H)]);
+                affine_block::<1, H>(&unpacked, x, dots_q4, &mut sum);
+            }
+            sum[0]
+        });
+        tile(sums)
     }
 
     unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
@@ -79,29 +86,32 @@ impl Level for Scalar {
         unsafe { affine_tile::<4, H>(unpacked, x, n_blocks, dots_q4) }
     }
 
-    unsafe fn q7_tile<const T: usize, const H: usize>(
-        panel: *const u8,
+    unsafe fn q7_rows<const H: usize, const P: usize>(
+        panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
-    ) -> Tile<T> {
+    ) -> Tile<P> {
         // SAFETY: by the caller; bytes in 0..=127 are what they are as i8.
-        unsafe { affine_tile::<T, H>(panel, x, n_blocks, dots_q8) }
+        panels.map(|panel| unsafe { affine_tile::<1, H>(panel, x, n_blocks, dots_q8)[0] })
     }
 
-    unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
+    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe { affine_tile::<4, H>(panel, x, n_blocks, dots_q8) }
+    }
+
+    unsafe fn q8_rows<const P: usize>(
+        panels: [*const u8; P],
+        x: *const u8,
+        n_blocks: usize,
+    ) -> Tile<P> {
         // SAFETY: by the caller.
-        let (w, x) = unsafe { (bytes(panel, n_blocks * Q8_BLOCK), bytes(x, n_blocks * T * X)) };
-        let mut sum = [[0.0; PANEL_ROWS]; T];
-        for (w, x) in w.chunks_exact(Q8_BLOCK).zip(x.chunks_exact(T * X)) {
-            let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
-            for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
-                let [d, _, _] = scales_of(x);
-                for (r, dot) in dots_q8(q, &x[..BLOCK]).into_iter().enumerate() {
-                    sum[r] += dot as f32 * (f16_at(scales, r) * d);
-                }
-            }
-        }
-        tile(sum)
+        panels.map(|panel| unsafe { q8_tile::<1>(panel, x, n_blocks)[0] })
+    }
+
+    unsafe fn q8_tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+        // SAFETY: as above.
+        unsafe { q8_tile::<4>(panel, x, n_blocks) }
     }
 
     unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
@@ -146,10 +156,30 @@ fn unpack_block(w: &[u8], out: &mut [u8]) {
 /// Integer dot products of 8 rows of weights with activations.
 type Dots = fn(&[u8], &[u8]) -> [i32; PANEL_ROWS];
 
+/// Product of one panel of i8.
+///
+/// # Safety
+/// As [`Level::q8_tile4`].
+unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
+    // SAFETY: by the caller.
+    let (w, x) = unsafe { (bytes(panel, n_blocks * Q8_BLOCK), bytes(x, n_blocks * T * X)) };
+    let mut sum = [[0.0; PANEL_ROWS]; T];
+    for (w, x) in w.chunks_exact(Q8_BLOCK).zip(x.chunks_exact(T * X)) {
+        let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
+        for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
+            let [d, _, _] = scales_of(x);
+            for (r, dot) in dots_q8(q, &x[..BLOCK]).into_iter().enumerate() {
+                sum[r] += dot as f32 * (f16_at(scales, r) * d);
+            }
+        }
+    }
+    tile(sum)
+}
+
 /// Product of one panel of bytes with a minimum.
 ///
 /// # Safety
-/// As [`Level::q7_tile`].
+/// As [`Level::q7_tile4`].
 unsafe fn affine_tile<const T: usize, const H: usize>(
     panel: *const u8,
     x: *const u8,

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) ropes: Vec<RopeConfig>,
     /// What becomes of q·k.
     pub(crate) scores: Scores,
+    /// How queries grow with their position.
+    pub(crate) temperature: Option<Temperature>,
     /// Whether what attention finds is gated: `attn_q` has query and gate of each head.
     pub(crate) query_gate: bool,
 
@@ -170,6 +172,22 @@ pub(crate) enum Activation {
     Gelu,
 }
 
+/// Queries at position p are multiplied by 1 + scale · ln(1 + ⌊p / period⌋).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Temperature {
+    /// How much.
+    pub(crate) scale: f32,
+    /// Positions until the next step.
+    pub(crate) period: usize,
+}
+
+impl Temperature {
+    /// The factor at a position.
+    pub(crate) fn at(self, position: usize) -> f32 {
+        1.0 + self.scale * ((1 + position / self.period) as f32).ln()
+    }
+}
+
 /// A choice of feed-forward layers for each token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Experts {
@@ -268,6 +286,7 @@ impl Config {
             experts: None,
             ropes: vec![RopeConfig { factors: Factors::None, ..keys.rope(head_dim, n_ctx_train)? }],
             scores: Scores { scale: 1.0 / (head_dim as f32).sqrt(), cap: None },
+            temperature: None,
             query_gate: false,
             embedding_scale: 1.0,
             residual_scale: 1.0,

@@ -3,9 +3,9 @@
 
 use super::buffers::{Buffers, RecurrentBuffers};
 use super::config::{Config, DeltaNet, Mixer as MixerKind};
-use super::forward::{Forward, product};
+use super::forward::Forward;
 use super::profile::Op;
-use super::rows::{add_bias, add_product, each_row, normed};
+use super::rows::{add_bias, add_product, each_row, normed, product};
 use super::short_conv::convolve;
 use super::weights::{DeltaNetWeights, Mixer};
 use crate::Result;

@@ -3,9 +3,9 @@
 
 use super::buffers::{Buffers, Routing};
 use super::config::{Config, Experts};
-use super::forward::{Forward, activate_gate, added, product};
+use super::forward::Forward;
 use super::profile::Op;
-use super::rows::{each_row, normed};
+use super::rows::{activate_gate, added, each_row, normed, product};
 use super::weights::{ExpertsWeights, FeedForward};
 use crate::Result;
 use crate::kernels::{PANEL_ROWS, add_scaled, scale};

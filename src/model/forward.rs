@@ -1,20 +1,18 @@
 //! The forward pass. Prefill and decode are the same: a chunk of tokens goes through
 //! all layers together, be it 256 or 1.
 
-use super::buffers::{Buffers, MAX_HEAD};
-use super::config::{Activation, Config, Factors, QkNorm, Residual, RopeConfig};
+use super::buffers::Buffers;
+use super::config::{Config, Factors, Residual, RopeConfig};
 use super::profile::{Op, OpTimes, Profile};
-use super::rows::{add_bias, add_product, each_row, norm_in_place, normed};
-use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
-use crate::kernels::{
-    PANEL_ROWS, add_scaled, gelu, multiply_by, scale, sigmoid_mul, silu_mul, soft_cap,
+use super::rows::{
+    activate, activate_gate, add_bias, add_product, each_row, norm_heads, normed, product,
 };
+use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
+use crate::kernels::{add_scaled, scale, sigmoid_mul};
 use crate::kv_cache::{KvCache, KvType, Recurrent};
-use crate::ops::{Attention, Forms, Linear, Product, Rope, Scratch, View, store_keys_values};
-use crate::quant::Packed;
+use crate::ops::{Activations, Attention, Linear, Rope, Scratch, View, store_keys_values};
 use crate::team::Team;
 use crate::{Error, Result};
-use std::ops::Range;
 
 /// A model ready to run: weights, cache, and every buffer it will ever need.
 pub(crate) struct Forward {
@@ -206,13 +204,17 @@ impl Forward {
         add_bias(team, v, n_tokens, own.v.bias())?;
         profile.lap(Op::Qkv);
         let rope = layer.rope.map(|i| &ropes[i]);
-        for (rows, norm) in [(&mut *q, &own.q_norm), (&mut *k, &own.k_norm)] {
+        let sides = [(&mut *q, &own.q_norm, config.temperature), (&mut *k, &own.k_norm, None)];
+        for (rows, norm, temperature) in sides {
             each_row(team, rows, n_tokens, |token, row| {
                 if let Some(weight) = norm {
                     norm_heads(config, weight, row);
                 }
                 if let Some(rope) = rope {
                     row.chunks_exact_mut(head_dim).for_each(|head| rope.apply(head, start + token));
+                }
+                if let Some(temperature) = temperature {
+                    scale(row, temperature.at(start + token));
                 }
             })?;
         }
@@ -265,65 +267,9 @@ impl Forward {
         Ok(())
     }
 
-    /// Logits `[n, n_vocab padded to whole panels]` of some (at most [`MAX_HEAD`]) of the
-    /// tokens that were last run.
-    pub(crate) fn logits(&mut self, tokens: Range<usize>) -> Result<Logits<'_>> {
-        assert!(tokens.len() <= MAX_HEAD);
-        let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
-        let head = weights.head();
-        let stride = head.n_panels() * PANEL_ROWS;
-        buffers.make_room_for_logits(tokens.len() * stride, MAX_HEAD * stride)?;
-        let Buffers { x, input, logits, .. } = buffers;
-        let x = &x[tokens.start * config.n_embd..];
-        let forms = Forms::of([head.layout()]);
-        normed(team, config, x, Some(&weights.output_norm), tokens.len(), forms, input)?;
-        profile.lap(Op::Norm);
-        Linear { team, scratch }.run(input, [product(head, logits)])?;
-        let rows = &mut logits[..tokens.len() * stride];
-        for row in rows.chunks_exact_mut(stride).map(|row| &mut row[..config.n_vocab]) {
-            if let Some(bias) = &weights.output_bias {
-                add_scaled(row, bias, 1.0);
-            }
-            if config.logit_scale != 1.0 {
-                scale(row, config.logit_scale);
-            }
-            if let Some(cap) = config.logit_cap {
-                soft_cap(row, cap);
-            }
-        }
-        profile.lap(Op::Head);
-        Ok(Logits { rows, stride, n_vocab: config.n_vocab })
-    }
-
-    /// Row `i` of the logits that were last computed: `[n_vocab]`.
-    pub(crate) fn logits_row(&self, i: usize) -> &[f32] {
-        let stride = self.weights.head().n_panels() * PANEL_ROWS;
-        &self.buffers.logits[i * stride..][..self.config.n_vocab]
-    }
-
     /// Bytes of the buffers that the cache does not hold.
     pub(crate) fn scratch_bytes(&self) -> usize {
         self.buffers.n_bytes() + self.ropes.iter().map(Rope::n_bytes).sum::<usize>()
-    }
-}
-
-/// The logits of a few tokens.
-pub(crate) struct Logits<'a> {
-    rows: &'a [f32],
-    stride: usize,
-    n_vocab: usize,
-}
-
-impl<'a> Logits<'a> {
-    /// A row `[n_vocab]` for each token.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
-        let n_vocab = self.n_vocab;
-        self.rows.chunks_exact(self.stride).map(move |row| &row[..n_vocab])
-    }
-
-    /// The last token's row `[n_vocab]`.
-    pub(crate) fn last(&self) -> &'a [f32] {
-        &self.rows[self.rows.len() - self.stride..][..self.n_vocab]
     }
 }
 
@@ -338,30 +284,11 @@ fn rope_factors<'a>(all: &'a RopeFactors, rope: &RopeConfig, context: usize) -> 
     factors.as_deref()
 }
 
-/// The norm of a token's queries or keys.
-fn norm_heads(config: &Config, weight: &[f32], row: &mut [f32]) {
-    match config.qk_norm {
-        QkNorm::None => {}
-        QkNorm::Whole => norm_in_place(config, row, weight, None),
-        QkNorm::Heads => {
-            for head in row.chunks_exact_mut(config.head_dim) {
-                norm_in_place(config, head, weight, None);
-            }
-        }
-        QkNorm::EachHead => {
-            let weights = weight.chunks_exact(config.head_dim);
-            for (head, weight) in row.chunks_exact_mut(config.head_dim).zip(weights) {
-                norm_in_place(config, head, weight, None);
-            }
-        }
-    }
-}
-
 /// The first products of a feed-forward layer.
 fn up_and_gate(
     linear: &Linear,
     own: &DenseWeights,
-    input: &crate::ops::Activations,
+    input: &Activations,
     up: &mut [f32],
     gate: &mut [f32],
 ) -> Result<()> {
@@ -374,33 +301,4 @@ fn up_and_gate(
         None => linear.run(input, [product(&own.up.weights, up)])?,
     }
     add_bias(linear.team, up, n_tokens, own.up.bias())
-}
-
-/// gate = act(gate) ⊙ up.
-pub(super) fn activate_gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    match activation {
-        Activation::Silu => silu_mul(gate, up),
-        Activation::Gelu => {
-            gelu(gate);
-            multiply_by(gate, up);
-        }
-    }
-}
-
-/// row = act(row).
-fn activate(activation: Activation, row: &mut [f32]) {
-    match activation {
-        Activation::Silu => crate::kernels::silu(row),
-        Activation::Gelu => gelu(row),
-    }
-}
-
-/// out = W · x.
-pub(super) fn product<'a>(weights: &'a Packed, out: &'a mut [f32]) -> Product<'a> {
-    Product { weights, out, add: false }
-}
-
-/// out += W · x.
-pub(super) fn added<'a>(weights: &'a Packed, out: &'a mut [f32]) -> Product<'a> {
-    Product { weights, out, add: true }
 }

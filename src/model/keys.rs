@@ -154,7 +154,10 @@ impl<'a> Keys<'a> {
             Some("none") => scale = 1.0,
             Some("longrope") => factors = Factors::LongShort,
             Some("yarn") => {
-                magnitude *= 1.0 + 0.1 * factor.max(1.0).ln();
+                // 1 + m/10 · ln(factor), m being 1, relative to that of another m.
+                let stretch = |m: f32| 1.0 + 0.1 * m * factor.max(1.0).ln();
+                let other = self.opt_f32("rope.scaling.yarn_log_multiplier")?.unwrap_or(0.0);
+                magnitude *= stretch(1.0) / stretch(other);
                 yarn = Some(Yarn {
                     original_context,
                     fast: self.opt_f32("rope.scaling.yarn_beta_fast")?.unwrap_or(32.0),

@@ -6,6 +6,7 @@ mod config;
 mod delta_net;
 mod experts;
 mod forward;
+mod head;
 mod keys;
 mod plan;
 mod profile;

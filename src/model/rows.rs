@@ -1,11 +1,13 @@
 //! What the forward pass does with the rows of a chunk, one for each token.
 
-use super::config::{Config, Norm};
-use super::forward::{added, product};
+use super::config::{Activation, Config, Norm, QkNorm};
 use super::weights::{NormWeights, Product};
 use crate::Result;
-use crate::kernels::{add_scaled, centre, inverse_rms, rms_norm, scale_by};
-use crate::ops::{Activations, Forms, Linear};
+use crate::kernels::{
+    add_scaled, centre, gelu, inverse_rms, multiply_by, rms_norm, scale_by, silu, silu_mul,
+};
+use crate::ops::{self, Activations, Forms, Linear};
+use crate::quant::Packed;
 use crate::team::{Parts, Team, share};
 
 /// input = norm(x) for each token; x itself without a norm.
@@ -110,4 +112,52 @@ pub(super) fn add_product(
             add_scaled(x, y, scale);
         }
     })
+}
+
+/// The norm of a token's queries or keys.
+pub(super) fn norm_heads(config: &Config, weight: &[f32], row: &mut [f32]) {
+    match config.qk_norm {
+        QkNorm::None => {}
+        QkNorm::Whole => norm_in_place(config, row, weight, None),
+        QkNorm::Heads => {
+            for head in row.chunks_exact_mut(config.head_dim) {
+                norm_in_place(config, head, weight, None);
+            }
+        }
+        QkNorm::EachHead => {
+            let weights = weight.chunks_exact(config.head_dim);
+            for (head, weight) in row.chunks_exact_mut(config.head_dim).zip(weights) {
+                norm_in_place(config, head, weight, None);
+            }
+        }
+    }
+}
+
+/// gate = act(gate) ⊙ up.
+pub(super) fn activate_gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
+    match activation {
+        Activation::Silu => silu_mul(gate, up),
+        Activation::Gelu => {
+            gelu(gate);
+            multiply_by(gate, up);
+        }
+    }
+}
+
+/// row = act(row).
+pub(super) fn activate(activation: Activation, row: &mut [f32]) {
+    match activation {
+        Activation::Silu => silu(row),
+        Activation::Gelu => gelu(row),
+    }
+}
+
+/// out = W · x.
+pub(super) fn product<'a>(weights: &'a Packed, out: &'a mut [f32]) -> ops::Product<'a> {
+    ops::Product { weights, out, add: false }
+}
+
+/// out += W · x.
+pub(super) fn added<'a>(weights: &'a Packed, out: &'a mut [f32]) -> ops::Product<'a> {
+    ops::Product { weights, out, add: true }
 }

@@ -1,9 +1,9 @@
 //! A layer that mixes tokens by a short convolution between two gates (LFM2; Liquid AI, 2025).
 
 use super::buffers::{Buffers, RecurrentBuffers};
-use super::forward::{Forward, product};
+use super::forward::Forward;
 use super::profile::Op;
-use super::rows::{add_bias, add_product, each_row, normed};
+use super::rows::{add_bias, add_product, each_row, normed, product};
 use super::weights::Mixer;
 use crate::Result;
 use crate::kernels::{add_products, multiply_by};

@@ -78,7 +78,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        let _ = call_global("clearTimeout", &[self.id.clone()]);
+        let _ = call_global("clearTimeout", std::slice::from_ref(&self.id));
     }
 }
 

@@ -85,8 +85,9 @@ pub struct Source {
     pub(super) manifest: Manifest,
     /// Whether the store has all of the model.
     complete: bool,
-    /// Whether the store has the manifest.
+    /// Whether the store has the manifest, and whether it tells all that is known.
     begun: bool,
+    news: bool,
     /// Records handed out.
     cursor: usize,
     current: Option<Record>,
@@ -136,6 +137,7 @@ impl Source {
             options,
             complete: false,
             begun: false,
+            news: false,
             cursor: 0,
             current: None,
             ahead: None,
@@ -396,6 +398,7 @@ impl Source {
                 let verified = &mut self.manifest.verified;
                 verified.resize(verified.len().max(part + 1), None);
                 verified[part] = Some(found);
+                self.news = true;
                 Ok(None)
             }
             Err(_) if stored => self.restart().await,
@@ -435,7 +438,7 @@ impl Source {
     /// [`Error::StorageFull`].
     pub async fn keep(mut self) -> Result<bool> {
         self.stop().await?;
-        let known = self.complete && self.options.sha256.is_empty();
+        let known = self.complete && !self.news;
         let Some(storage) = self.storage.as_ref().filter(|_| self.begun && !known) else {
             return Ok(false);
         };

@@ -1,10 +1,11 @@
 //! Text to tokens and back, from the vocabulary in a GGUF file.
 //!
-//! Three kinds of vocabulary (`tokenizer.ggml.model`) are read:
+//! Four kinds of vocabulary (`tokenizer.ggml.model`) are read:
 //!
 //! - `gpt2`: byte-level BPE. The text is cut by the model's pre-tokenizer and merged by
 //!   rank, on the `tokenizers` crate.
 //! - `llama`: SentencePiece BPE. The whole text is merged by score.
+//! - `t5`: SentencePiece unigram. The cut with the highest sum of scores is taken.
 //! - `gemma4`: BPE by rank over characters, line by line.
 //!
 //! All keep special tokens apart first. The ids are those of llama.cpp: GGUF has no
@@ -13,6 +14,7 @@
 
 mod byte_level;
 mod character_level;
+mod charsmap;
 mod pieces;
 mod pre_tokenizer;
 mod sentence_piece;
@@ -21,6 +23,7 @@ mod special;
 mod tests;
 mod text_stream;
 mod token_type;
+mod unigram;
 mod well_known;
 
 use std::borrow::Cow;
@@ -34,6 +37,7 @@ use character_level::CharacterLevel;
 use sentence_piece::SentencePiece;
 use special::{Part, SpecialTokens};
 use token_type::TokenType;
+use unigram::Unigram;
 
 /// A model's tokenizer.
 #[derive(Debug)]
@@ -53,6 +57,7 @@ enum Kind {
     ByteLevel(Box<ByteLevel>),
     CharacterLevel(Box<CharacterLevel>),
     SentencePiece(Box<SentencePiece>),
+    Unigram(Box<Unigram>),
 }
 
 /// What the parts of a tokenizer are built from: one entry for each token.
@@ -87,6 +92,7 @@ impl Tokenizer {
         // SentencePiece's own numbering; byte-level vocabularies have no common one.
         let (default_bos, default_eos) = match model {
             "llama" => (Some(1), Some(2)),
+            "t5" => (None, Some(1)),
             _ => (None, None),
         };
         let bos = id("tokenizer.ggml.bos_token_id", default_bos)?;
@@ -115,6 +121,10 @@ impl Tokenizer {
                 let model = SentencePiece::new(metadata, vocabulary)?;
                 (Kind::SentencePiece(Box::new(model)), added.unwrap_or(true))
             }
+            "t5" => {
+                let model = Unigram::new(metadata, vocabulary)?;
+                (Kind::Unigram(Box::new(model)), added.unwrap_or(false))
+            }
             other => return Err(Error::UnsupportedTokenizer { kind: other.to_owned() }),
         };
         Ok(Tokenizer {
@@ -123,7 +133,7 @@ impl Tokenizer {
             bos,
             eos,
             add_bos,
-            add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
+            add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(model == "t5"),
             end_of_generation,
         })
     }
@@ -154,6 +164,7 @@ impl Tokenizer {
                     Kind::ByteLevel(model) => model.encode(text, &mut ids)?,
                     Kind::CharacterLevel(model) => model.encode(text, &mut ids)?,
                     Kind::SentencePiece(model) => model.encode(text, after_special, &mut ids),
+                    Kind::Unigram(model) => model.encode(text, &mut ids),
                 },
             }
             after_special = matches!(part, Part::Token(_));
@@ -182,7 +193,11 @@ impl Tokenizer {
     }
 
     fn prefixes_space(&self) -> bool {
-        matches!(&self.kind, Kind::SentencePiece(model) if model.prefixes_space())
+        match &self.kind {
+            Kind::SentencePiece(model) => model.prefixes_space(),
+            Kind::Unigram(model) => model.prefixes_space(),
+            Kind::ByteLevel(_) | Kind::CharacterLevel(_) => false,
+        }
     }
 
     /// The bytes of one token, which may be a part of a character. Special tokens give
@@ -192,6 +207,7 @@ impl Tokenizer {
             Kind::ByteLevel(model) => Cow::Borrowed(model.piece(id)),
             Kind::CharacterLevel(model) => Cow::Borrowed(model.piece(id)),
             Kind::SentencePiece(model) => model.piece(id),
+            Kind::Unigram(model) => model.piece(id),
         }
     }
 
@@ -201,6 +217,7 @@ impl Tokenizer {
             Kind::ByteLevel(model) => model.n_vocab(),
             Kind::CharacterLevel(model) => model.n_vocab(),
             Kind::SentencePiece(model) => model.n_vocab(),
+            Kind::Unigram(model) => model.n_vocab(),
         }
     }
 

@@ -78,21 +78,7 @@ impl SentencePiece {
     }
 
     pub(super) fn piece(&self, id: u32) -> Cow<'_, [u8]> {
-        let text = self.texts.get(id);
-        let Some(token_type) = self.types.get(id as usize) else { return Cow::Borrowed(&[]) };
-        // The texts come from strings.
-        let string = || std::str::from_utf8(text).unwrap_or_default();
-        if token_type.is_special() {
-            Cow::Borrowed(text)
-        } else if token_type.is(TokenType::BYTE) {
-            Cow::Owned(byte_of(string()).into_iter().collect())
-        } else if !token_type.is(TokenType::NORMAL) {
-            Cow::Borrowed(&[])
-        } else if string().contains('▁') {
-            Cow::Owned(string().replace('▁', " ").into_bytes())
-        } else {
-            Cow::Borrowed(text)
-        }
+        piece(&self.texts, &self.types, id)
     }
 
     pub(super) fn n_vocab(&self) -> usize {
@@ -100,8 +86,27 @@ impl SentencePiece {
     }
 }
 
+/// The bytes that a token stands for.
+pub(super) fn piece<'a>(texts: &'a Pieces, types: &[TokenType], id: u32) -> Cow<'a, [u8]> {
+    let text = texts.get(id);
+    let Some(token_type) = types.get(id as usize) else { return Cow::Borrowed(&[]) };
+    // The texts come from strings.
+    let string = || std::str::from_utf8(text).unwrap_or_default();
+    if token_type.is_special() {
+        Cow::Borrowed(text)
+    } else if token_type.is(TokenType::BYTE) {
+        Cow::Owned(byte_of(string()).into_iter().collect())
+    } else if !token_type.is(TokenType::NORMAL) {
+        Cow::Borrowed(&[])
+    } else if string().contains('▁') {
+        Cow::Owned(string().replace('▁', " ").into_bytes())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// The score of each token, all equal where the file has none.
-fn scores(metadata: &Metadata, n_vocab: usize) -> Result<Vec<f32>> {
+pub(super) fn scores(metadata: &Metadata, n_vocab: usize) -> Result<Vec<f32>> {
     let scores = match metadata.opt_f32s(SCORES) {
         Ok(None) => return Ok(vec![0.0; n_vocab]),
         Ok(Some(scores)) => scores.to_vec(),
@@ -115,7 +120,7 @@ fn scores(metadata: &Metadata, n_vocab: usize) -> Result<Vec<f32>> {
 /// Finds tokens by their text: a hash table of ids, open addressing, over the texts that
 /// are kept anyway. A map of strings would hold all texts once more.
 #[derive(Debug)]
-struct Index {
+pub(super) struct Index {
     /// Ids plus one; 0 is free. A power of two, at most half full.
     slots: Vec<u32>,
     hasher: BuildHasherDefault<DefaultHasher>,
@@ -123,7 +128,7 @@ struct Index {
 
 impl Index {
     /// Of tokens with the same text, the last one is found.
-    fn new(texts: &Pieces) -> Index {
+    pub(super) fn new(texts: &Pieces) -> Index {
         let slots = vec![0; (texts.len() * 2).next_power_of_two()];
         let mut index = Index { slots, hasher: BuildHasherDefault::default() };
         for id in 0..texts.len() as u32 {
@@ -133,7 +138,7 @@ impl Index {
         index
     }
 
-    fn find(&self, texts: &Pieces, text: &[u8]) -> Option<u32> {
+    pub(super) fn find(&self, texts: &Pieces, text: &[u8]) -> Option<u32> {
         self.slots[self.slot(texts, text)].checked_sub(1)
     }
 

@@ -159,6 +159,48 @@ fn sentence_piece_merges_by_score() {
 }
 
 #[test]
+fn unigram_takes_the_best_sum() {
+    let tokens = strings(&["<pad>", "</s>", "<unk>", "▁", "a", "b", "▁a", "ab", "▁ab", "é", "<u>"]);
+    let scores = [0.0, 0.0, 0.0, -2.0, -3.0, -3.0, -2.5, -5.0, -9.0, -4.0, 0.0];
+    let keys = |prefix, merges| {
+        vec![
+            ("model", string("t5")),
+            ("tokens", tokens.clone()),
+            ("scores", Value::Array(Array::F32(scores.to_vec()))),
+            ("token_type", Value::Array(Array::I32(vec![3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 4]))),
+            ("add_space_prefix", Value::Bool(prefix)),
+            ("remove_extra_whitespaces", Value::Bool(merges)),
+        ]
+    };
+    let build = |prefix, merges| sentence_piece(keys(prefix, merges)).expect("builds");
+    let tokenizer = build(true, false);
+    // "▁a" + "b" is better than "▁" + "ab" and "▁ab".
+    assert_eq!(tokenizer.encode("ab", true, true), Ok(vec![6, 5, 1]));
+    assert_eq!(tokenizer.encode("xya  b<u>", false, true), Ok(vec![3, 2, 4, 3, 3, 5, 10]));
+    assert_eq!(tokenizer.decode(&[6, 5, 3, 9]), "ab é");
+    assert_eq!(build(true, true).encode("  a   b ", false, true), Ok(vec![6, 3, 5]));
+    assert_eq!(build(false, false).encode("ab", false, true), Ok(vec![7]));
+    assert_eq!(tokenizer.encode("", true, true), Ok(vec![1]));
+
+    // A map of "é" (two bytes) to "a": the root leads to 256 ^ 0xc3, and that to 512 ^ 0xa9.
+    let mut trie = vec![0u32; 1024];
+    trie[0] = 256 << 10;
+    trie[256 ^ 0xc3] = ((256 ^ 0xc3 ^ 512) << 10) | 0xc3;
+    trie[512 ^ 0xa9] = ((512 ^ 0xa9 ^ 768) << 10) | (1 << 8) | 0xa9;
+    trie[768] = (1 << 31) | 2;
+    let mut bytes = (4 * trie.len() as u32).to_le_bytes().to_vec();
+    bytes.extend(trie.iter().flat_map(|unit| unit.to_le_bytes()));
+    bytes.extend(b"x\0a\0");
+    let charsmap = |bytes| ("precompiled_charsmap", Value::Array(Array::U8(bytes)));
+    let with = |bytes| sentence_piece([keys(true, false), vec![charsmap(bytes)]].concat());
+    let tokenizer = with(bytes.clone()).expect("builds");
+    assert_eq!(tokenizer.encode("éb", false, true), Ok(vec![6, 5]));
+    for damaged in [vec![], vec![1], vec![255; 8], bytes[..1000].to_vec()] {
+        assert_eq!(code(with(damaged)), "gguf_bad_metadata");
+    }
+}
+
+#[test]
 fn sentence_piece_without_a_space_before() {
     let tokenizer = sentence_piece(vec![("add_space_prefix", Value::Bool(false))]).expect("builds");
     assert_eq!(tokenizer.encode("ab a", false, false), Ok(vec![8, 7]));
@@ -178,7 +220,7 @@ fn equal_scores_merge_from_the_left() {
 
 #[test]
 fn refuses_what_it_does_not_know() {
-    for kind in ["bert", "t5", "rwkv", "plamo2", "no_vocab", ""] {
+    for kind in ["bert", "rwkv", "plamo2", "no_vocab", ""] {
         assert_eq!(code(byte_level(vec![("model", string(kind))])), "unsupported_tokenizer");
     }
     assert_eq!(code(byte_level(vec![("pre", string("no-such"))])), "unsupported_tokenizer");

@@ -1,8 +1,9 @@
 //! Loading: from a source's bytes to an engine, with progress.
 
 use super::entry;
+use super::load_request::LoadRequest;
 use super::port::post;
-use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
+use super::protocol::{Event, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
 use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};

@@ -7,6 +7,7 @@
 
 pub mod fields;
 mod line;
+pub mod load_request;
 pub mod protocol;
 pub mod request;
 mod sampling;

@@ -52,7 +52,7 @@ export async function launchProfile({ args = [], prepare, contextOptions } = {})
   const profile = await mkdtemp(path.join(os.tmpdir(), "pagelm-profile-"));
   try {
     await prepare?.(profile);
-    const context = await launchFolder(profile, args);
+    const context = await launchFolder(profile, args, contextOptions);
     const close = async () => {
       await context.close();
       await removeFolder(profile);
@@ -85,8 +85,8 @@ export async function launchKeptProfile(t) {
 }
 
 /** Starts a browser with the profile in this folder. */
-export function launchFolder(folder, args = []) {
-  return chromium.launchPersistentContext(folder, { executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args] });
+export function launchFolder(folder, args = [], contextOptions = {}) {
+  return chromium.launchPersistentContext(folder, { executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args], ...contextOptions });
 }
 
 /** Kills the processes of the browser that has this profile, at once (Linux). */

@@ -115,6 +115,7 @@ describe("Inspect", needsRealModel(), async () => {
     const table = page.getByRole("table", { name: /^The most probable tokens/ });
     await table.getByRole("row").nth(3).waitFor();
     const panel = page.getByRole("tabpanel", { name: "Choice" });
+    await panel.getByLabel("Temperature").fill("1");
     await panel.getByLabel("Top-k").fill("1");
     await assertText(panel, "1 token stays in the choice.");
     await panel.getByLabel("Top-k").fill("5");

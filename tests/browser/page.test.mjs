@@ -46,7 +46,8 @@ for (const { title, options, binary, loads } of SITES) {
       await button(page, "Settings").click();
       await page.getByRole("definition").filter({ hasText: new RegExp(`^${binary}$`) }).waitFor();
       if (binary !== "threads") await assertText(page, /1: this page is not isolated/);
-      assert.deepEqual([...complaints(page), ...warnings(page)], []);
+      // That no service worker is allowed is the point, and Playwright says so.
+      assert.deepEqual([...complaints(page), ...warnings(page)].filter((line) => !/blocked by Playwright/.test(line)), []);
     });
 
     test("answers on a second visit with the model gone from the server", async (t) => {
@@ -93,6 +94,7 @@ for (const { title, options, binary, loads } of SITES) {
       await loaded(page);
       await button(page, "Settings").click();
       const longest = page.getByLabel("Longest answer, in tokens");
+    await longest.waitFor();
       assert.equal(await longest.inputValue(), "5");
 
       await page.getByLabel("Preset").selectOption("Short answers");
@@ -139,19 +141,17 @@ for (const { title, options, binary, loads } of SITES) {
       await ready(page).waitFor(LOADED);
     });
 
-    test("a damaged stored copy is named, and repaired by a button", async (t) => {
+    test("a damaged stored copy mends itself", async (t) => {
       const helper = await site.open(t, "helpers.html");
       await helpersReady(helper);
       await helper.evaluate(async () => {
         const records = (await storedRecords()).filter(({ length }) => length > 2 ** 19);
         await damage(records[1], "flip a bit");
       });
+      await helper.close();
       const before = downloads();
-      const page = await site.open(t, "");
-      await assertText(page, "storage_corrupt", LOADED);
-      await button(page, "Delete the stored copy and download again").click();
-      await ready(page).waitFor(LOADED);
-      assert.equal(downloads(), before + 1);
+      const page = await openLoaded(site, t);
+      assert.equal(downloads(), before + 1, "the damage was not mended, or not by one request");
       assert.match(await askAndWait(page, QUESTION), /Paris/);
     });
   });

@@ -29,6 +29,7 @@ import type {
   PrefillProgress,
   PreflightOptions,
   Profile,
+  Rendered,
   Quota,
   QuotaDecision,
   RequestOptions,
@@ -133,7 +134,8 @@ export async function chat(lm: PageLM): Promise<void> {
   const either: ChatCompletion | Stream<ChatCompletionChunk> = await completions.create(request);
   show("choices" in either ? either.id : "a stream");
   show(String((await lm.countTokens(messages, template)) + 1));
-  show((await lm.render(messages, template)).tokens.join());
+  const rendered: Rendered = await lm.render(messages, template);
+  show(rendered.tokens.join());
 
   // @ts-expect-error a whole answer is not iterated
   for await (const _ of await completions.create({ messages, stream: false }));

@@ -119,9 +119,10 @@ export class Host extends EventTarget {
     this.#enter("asking");
   }
 
-  /** What is read from disk is not stored once more. */
+  /** What is read from disk is not stored once more, and no other tab can read it. */
   #preferred() {
-    return { threads: threads(), ...(this.model.local && { cache: false }) };
+    const { local, sha256 } = this.model;
+    return { threads: threads(), ...(sha256 && { sha256 }), ...(local && { cache: false, shared: false }) };
   }
 
   async #end() {

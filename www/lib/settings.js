@@ -12,6 +12,7 @@ export const DEFAULTS = Object.freeze({
   repetition_penalty: 1,
   max_tokens: 512,
   seed: null,
+  context_policy: "shift",
 });
 
 /** Lowest, highest and step of each number. */
@@ -49,6 +50,7 @@ export function sound(given) {
     const value = Number.isFinite(given[name]) ? Math.min(high, Math.max(low, given[name])) : DEFAULTS[name];
     settings[name] = step === 1 ? Math.round(value) : value;
   }
+  settings.context_policy = given.context_policy === "stop" ? "stop" : DEFAULTS.context_policy;
   settings.seed = Number.isSafeInteger(given.seed) ? given.seed : null;
   return settings;
 }

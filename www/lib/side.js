@@ -39,7 +39,7 @@ export class Side {
   toggle() {
     this.#set(!this.#open);
     if (WIDE.matches) remember("side", this.#open ? null : "closed");
-    if (this.#open && !WIDE.matches) this.#side.querySelector("a, button, input").focus();
+    if (this.#open && !WIDE.matches) this.#side.querySelector("button").focus();
   }
 
   show() {

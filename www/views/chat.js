@@ -58,10 +58,10 @@ class Chat extends HTMLElement {
     const running = this.#runs.get(talk.id);
     // Of two copies the one that is being written to counts.
     this.#talk = running?.talk ?? talk;
+    this.#drawEmpty();
     this.#thread.show(this.#talk);
     if (running) this.#attach(running);
     this.#composer.busy = Boolean(running);
-    this.#drawEmpty();
     this.#countSoon(0);
   }
 

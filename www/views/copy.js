@@ -13,11 +13,15 @@ const SHOWN_MS = 1600;
 export function copyButton(label, text) {
   const word = h("span", {}, "Copy");
   const button = h("button", { type: "button", class: "quiet", "aria-label": label }, icon("copy"), word);
+  const show = (name, words) => {
+    button.firstChild.replaceWith(icon(name));
+    word.textContent = words;
+  };
   button.addEventListener("click", async () => {
     const done = await copy(text());
-    word.textContent = done ? "Copied" : "Not allowed";
+    show(done ? "check" : "close", done ? "Copied" : "Not allowed");
     announce(done ? "Copied." : "The browser does not allow copying here.");
-    setTimeout(() => (word.textContent = "Copy"), SHOWN_MS);
+    setTimeout(() => show("copy", "Copy"), SHOWN_MS);
   });
   return button;
 }

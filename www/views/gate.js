@@ -34,7 +34,7 @@ class Gate extends HTMLElement {
     const held = this.contains(document.activeElement);
     this.hidden = state === "ready" || state === "starting";
     const known = Boolean(stored?.complete);
-    if (state === "asking") this.#views.asking.show(model, known);
+    if (state === "asking") this.#views.asking.show(model, stored);
     if (state === "loading") {
       this.#views.loading.start({ ...model, bytes: model.bytes ?? stored?.bytes }, known || model.local);
       announce(known || model.local ? `Loading ${model.name} from this device.` : `Downloading ${model.name}.`);

@@ -85,7 +85,7 @@ class InspectChoice extends HTMLElement {
 customElements.define("pl-inspect-choice", InspectChoice);
 
 function cell(probability, kind) {
-  const bar = h("span", { class: `share ${kind}` });
+  const bar = h("span", { class: probability === 0 ? "share none" : `share ${kind}` });
   bar.style.setProperty("--share", `${probability * 100}%`);
   return h("td", {}, bar, h("span", { class: "value" }, probability === 0 ? "–" : percent(probability)));
 }

@@ -47,7 +47,7 @@ class InspectPairs extends HTMLElement {
     const head = ["Context", "Target", "P", "Loss"].map((name) => h("th", { scope: "col" }, name));
     const rows = pairs.map(({ context, target, loss }) => {
       const cell = h("td", { class: "loss" }, loss.toFixed(4));
-      cell.style.setProperty("--surprise-share", `${Math.round(surprise(-loss) * 60)}%`);
+      cell.style.setProperty("--surprise-share", `${Math.round(surprise(-loss) * 45)}%`);
       return h("tr", {}, h("td", { class: "pair-context", dir: "auto", title: context }, ending(visible(context))), h("td", {}, h("code", {}, visible(target))), h("td", { class: "value" }, percent(Math.exp(-loss))), cell);
     });
     this.#table.replaceChildren(h("table", { class: "pairs" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));

@@ -73,6 +73,7 @@ class Inspect extends HTMLElement {
       this.#tabs[i].ariaSelected = String(selected);
       this.#tabs[i].tabIndex = selected ? 0 : -1;
       this.#views[each].hidden = !selected;
+      if (selected && this.isConnected) this.#tabs[i].scrollIntoView({ block: "nearest", inline: "nearest" });
     });
     // These say what they need by themselves.
     this.#state.hidden = ["pairs", "compare"].includes(name) && Boolean(this.#lm);

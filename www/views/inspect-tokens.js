@@ -48,7 +48,7 @@ class InspectTokens extends HTMLElement {
   #button({ id, name, logprob }, i) {
     const button = h("button", { type: "button", class: "token", tabIndex: -1, title: `${id}`, onclick: () => this.#select(i), onmouseenter: () => this.#show(i), onmouseleave: () => this.#show(this.#at), onkeydown: (event) => this.#key(event, i) });
     button.textContent = visible(name);
-    if (logprob !== null) button.style.setProperty("--surprise-share", `${Math.round(surprise(logprob) * 70)}%`);
+    if (logprob !== null) button.style.setProperty("--surprise-share", `${Math.round(surprise(logprob) * 45)}%`);
     button.setAttribute("aria-label", `${visible(name)}, token ${id}${logprob === null ? "" : `, ${percent(Math.exp(logprob))}`}`);
     if (name.includes("\n")) button.classList.add("breaks");
     return button;

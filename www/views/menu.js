@@ -29,9 +29,10 @@ export function openMenu(button, items) {
     if (menu.contains(document.activeElement) || document.activeElement === document.body) button.focus();
     menu.remove();
   });
-  // In the dialog it belongs to, if there is one: all else is inert then.
-  (button.closest("dialog") ?? document.body).append(menu);
+  // In the part of the page that it belongs to; of a dialog all else is inert.
+  (button.closest("dialog, aside, header") ?? document.body).append(menu);
   menu.showPopover();
+  window.addEventListener("resize", () => menu.isConnected && menu.hidePopover(), { once: true });
   button.ariaExpanded = "true";
   place(menu, button);
   (menu.querySelector("[aria-checked=true]") ?? menu.firstElementChild).focus();

@@ -26,6 +26,7 @@ class Settings extends HTMLElement {
   #forget = h("button", { type: "button", class: "quiet", onclick: () => this.#forgetPreset() }, "Delete preset");
   #system = h("textarea", { id: "system", rows: 3, placeholder: "The model's own", dir: "auto" });
   #longest = h("input", { id: "max_tokens", type: "number", min: RANGES.max_tokens[0], max: RANGES.max_tokens[1], inputMode: "numeric", required: true });
+  #policy = h("select", { id: "context_policy" }, h("option", { value: "shift" }, "Forget the oldest messages, and go on"), h("option", { value: "stop" }, "Stop, and say so"));
   #seed = h("input", { id: "seed", type: "number", inputMode: "numeric", placeholder: "Another for each answer", "aria-describedby": "seed-hint" });
   #sliders = Object.fromEntries(Object.entries(NUMBERS).map(([name, [label, words]]) => [name, slider(name, label, RANGES[name], words)]));
   #theme = h("select", { id: "theme", onchange: () => emit(this, "theme", this.#theme.value) }, ...Object.entries(THEMES).map(([value, words]) => h("option", { value }, words)));
@@ -43,6 +44,7 @@ class Settings extends HTMLElement {
       field("System prompt", this.#system),
       this.#sliders.temperature.element,
       field("Longest answer, in tokens", this.#longest),
+      field("When the context is full", this.#policy),
       h(
         "details",
         {},
@@ -85,6 +87,7 @@ class Settings extends HTMLElement {
   #fill(settings, changed = false) {
     this.#system.value = settings.system;
     this.#longest.value = settings.max_tokens;
+    this.#policy.value = settings.context_policy;
     this.#seed.value = settings.seed ?? "";
     for (const [name, { set }] of Object.entries(this.#sliders)) set(settings[name]);
     if (changed) this.#changed();
@@ -95,7 +98,7 @@ class Settings extends HTMLElement {
     this.#matchPreset();
     const numbers = Object.fromEntries(Object.entries(this.#sliders).map(([name, { get }]) => [name, get()]));
     const seed = this.#seed.value === "" ? null : this.#seed.valueAsNumber;
-    emit(this, "settings", sound({ system: this.#system.value, max_tokens: this.#longest.valueAsNumber, seed, ...numbers }));
+    emit(this, "settings", sound({ system: this.#system.value, max_tokens: this.#longest.valueAsNumber, context_policy: this.#policy.value, seed, ...numbers }));
   }
 
   async #listPresets() {

@@ -34,7 +34,8 @@ class StatusLine extends HTMLElement {
   /** Tokens that the conversation takes of the context. */
   context(used, of) {
     this.#meter.value = of > 0 ? used / of : 0;
-    this.#context.textContent = of > 0 ? `${integer(used)} / ${integer(of)} tokens` : "";
+    const full = used > of ? ", more than the model can keep in mind" : "";
+    this.#context.textContent = of > 0 ? `${integer(used)} / ${integer(of)} tokens${full}` : "";
   }
 
   /** The figures of an answer, so far or at its end. */

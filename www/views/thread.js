@@ -17,8 +17,11 @@ class Thread extends HTMLElement {
   pin = new Pin((held) => this.dispatchEvent(new CustomEvent("end-held", { detail: held })));
 
   connectedCallback() {
-    if (!this.firstChild) this.append(this.#log);
+    if (this.firstChild) return;
+    this.append(this.#log);
     this.pin.kept = () => Boolean(this.#log.firstChild);
+    // What is out of sight has a guessed height until it is seen, and colours and formulas come later.
+    new ResizeObserver(() => this.pin.kept() && this.pin.follow()).observe(this.#log);
   }
 
   /** Shows a conversation from its end. */

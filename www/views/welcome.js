@@ -9,10 +9,10 @@ import { modelFacts } from "./model-facts.js";
 class Welcome extends HTMLElement {
   /**
    * @param {import("../lib/catalog.js").Model} model
-   * @param {boolean} stored whether this browser has kept it
+   * @param {{ complete: boolean, bytes: number, total?: number | null }} [copy] what this browser has kept of it
    */
-  show(model, stored) {
-    const size = model.bytes ? bytes(model.bytes) : undefined;
+  show(model, copy) {
+    const stored = Boolean(copy?.complete);
     const need = memoryNeed(model);
     const memory = need ? [["Memory", `about ${bytes(need)}: ${FIT_WORDS[fit(need)]}`]] : [];
     this.replaceChildren(
@@ -22,12 +22,19 @@ class Welcome extends HTMLElement {
       h(
         "div",
         { class: "acts" },
-        h("button", { type: "button", class: "primary", onclick: () => emit(this, "accept") }, stored ? "Load from this device" : ["Download", size].join(" ").trim()),
+        h("button", { type: "button", class: "primary", onclick: () => emit(this, "accept") }, stored ? "Load from this device" : wanted(model, copy)),
         h("button", { type: "button", onclick: () => emit(this, "choose") }, "Choose another model"),
       ),
       h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time under “Model”."),
     );
   }
+}
+
+/** What an earlier visit has fetched is not fetched again. */
+function wanted(model, copy) {
+  const size = model.bytes ?? copy?.total;
+  if (!size) return "Download";
+  return copy?.bytes > 0 && copy.bytes < size ? `Download the other ${bytes(size - copy.bytes)}` : `Download ${bytes(size)}`;
 }
 
 customElements.define("pl-welcome", Welcome);

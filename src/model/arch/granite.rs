@@ -1,5 +1,5 @@
 //! `granite`: Granite 3 and 4, the dense ones. Llama whose embedding, residuals, scores and
-//! logits are scaled (Granite Team, 2024).
+//! logits are scaled (Granite Team, 2024). `granitemoe`: with a choice of experts.
 
 use super::super::config::{Config, Norm};
 use super::super::keys::Keys;
@@ -17,4 +17,8 @@ pub(super) fn config(keys: &Keys) -> Result<Config> {
         config.layers.iter_mut().for_each(|layer| layer.rope = None);
     }
     Ok(config)
+}
+
+pub(super) fn with_experts(keys: &Keys) -> Result<Config> {
+    Ok(Config { experts: keys.experts()?, ..config(keys)? })
 }

@@ -11,6 +11,7 @@ mod gptneox;
 mod granite;
 mod lfm2;
 mod llama;
+mod mistral3;
 mod olmo2;
 mod phi3;
 mod qwen2;
@@ -30,6 +31,7 @@ type Read = fn(&Keys) -> Result<Config>;
 /// `general.architecture` → what reads its keys.
 const ARCHITECTURES: &[(&str, Read)] = &[
     ("llama", llama::config),
+    ("mistral3", mistral3::config),
     ("qwen2", qwen2::config),
     ("qwen3", qwen3::config),
     ("qwen3moe", qwen3::with_experts),
@@ -39,6 +41,7 @@ const ARCHITECTURES: &[(&str, Read)] = &[
     ("phi3", phi3::config),
     ("smollm3", smollm3::config),
     ("granite", granite::config),
+    ("granitemoe", granite::with_experts),
     ("olmo2", olmo2::config),
     ("exaone4", exaone4::config),
     ("ernie4_5", ernie4_5::config),
