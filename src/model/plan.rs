@@ -44,14 +44,23 @@ impl TensorPlan {
 
     /// Bytes that it takes in memory.
     pub(super) fn n_bytes(&self) -> u64 {
+        self.pieces().into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// Bytes of the largest matrix that it becomes, which is one allocation.
+    pub(super) fn largest(&self) -> u64 {
+        self.pieces().into_iter().max().unwrap_or(0)
+    }
+
+    /// Bytes of each matrix, or of the vectors.
+    fn pieces(&self) -> Vec<u64> {
         let (Parts::Matrices(parts), Some(layout)) =
             (&self.parts, quant::layout_of(self.info.dtype))
         else {
-            return self.info.n_elements().saturating_mul(4);
+            return vec![self.info.n_elements().saturating_mul(4)];
         };
         let (turns, (_, n_cols)) = (self.turns(), self.rows());
-        let bytes = parts.iter().map(|(_, rows)| Packed::bytes_for(layout, turns * rows, n_cols));
-        bytes.fold(0, u64::saturating_add)
+        parts.iter().map(|(_, rows)| Packed::bytes_for(layout, turns * rows, n_cols)).collect()
     }
 }
 
