@@ -12,6 +12,8 @@ source .tools/common.sh
 source .tools/setup.sh
 # shellcheck source=.tools/wasm.sh
 source .tools/wasm.sh
+# shellcheck source=.tools/page.sh
+source .tools/page.sh
 # shellcheck source=.tools/model.sh
 source .tools/model.sh
 # shellcheck source=.tools/serve.sh
@@ -24,8 +26,8 @@ usage() {
 usage: ./build.sh COMMAND
 
   serve [--port N] [--model FILE.gguf]
-          build, fetch the demo model (or link FILE), serve the chat page
-  build   build the three wasm binaries and the page's vendored modules
+          build, fetch the demo model (or link FILE), serve the chat app
+  build   build the three wasm binaries and what the page needs beside its files
   test    build, then run every test: host, wasm in Chromium, page end to end
   bench [OPTIONS]
           build, then measure pagelm and its peers in headless Chromium;

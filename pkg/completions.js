@@ -3,7 +3,7 @@
 import { choices, total } from "./choices.js";
 import { chatLogprobs, textLogprobs } from "./logprobs.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal, plainRequest } from "./request.js";
+import { abortSignal, object, plainRequest } from "./request.js";
 import { Stream } from "./stream.js";
 import { WINDOW, readReceipts } from "./window.js";
 
@@ -11,15 +11,18 @@ import { WINDOW, readReceipts } from "./window.js";
 export class Completions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new TextShape(this.#model, request));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new TextShape(this.#model, request));
   }
 }
 
@@ -27,16 +30,25 @@ export class Completions {
 export class ChatCompletions {
   #connection;
   #model;
+  /** Fields of a request where it does not have them. */
+  #defaults;
 
-  constructor(connection, model) {
+  constructor(connection, model, defaults) {
     this.#connection = connection;
     this.#model = model;
+    this.#defaults = defaults;
   }
 
   /** As OpenAI's `chat.completions.create`; the types are in pagelm.d.ts. */
   async create(request, options) {
-    return answer(this.#connection, request, options, new ChatShape(this.#model));
+    return answer(this.#connection, withDefaults(request, this.#defaults), options, new ChatShape(this.#model));
   }
+}
+
+/** A request with the model's own sampling, where it does not say. */
+function withDefaults(request, defaults) {
+  const given = Object.entries(object("request", request)).filter(([, value]) => value != null);
+  return { ...request, ...defaults, ...Object.fromEntries(given) };
 }
 
 async function answer(connection, request, options, shape) {
@@ -79,7 +91,7 @@ function streamed(connection, messages, signal, report, shape) {
           report(answer);
           if (answer.type !== ANSWER.DELTA) return;
           // A token may bring no text yet: then there is nothing to say, unless to count it.
-          if (answer.text === "" && answer.name === undefined) receipts.read();
+          if (answer.text === "" && !answer.reasoning && answer.name === undefined) receipts.read();
           else stream.push(choice.chunk(answer), receipts.read);
         };
         const { signal } = stream.controller;
@@ -140,16 +152,17 @@ class ChatShape extends Shape {
 
   whole(deltas, done, total) {
     const content = deltas.map(({ text }) => text).join("") + done.text;
-    const message = { role: "assistant", content, refusal: null };
+    const reasoning = deltas.map(({ reasoning }) => reasoning ?? "").join("") + (done.reasoning ?? "");
+    const message = { role: "assistant", content, ...(reasoning === "" ? {} : { reasoning_content: reasoning }), refusal: null };
     return this.message("chat.completion", { message, logprobs: chatLogprobs(deltas), finish_reason: done.finish_reason }, total);
   }
 
   chunk(delta) {
-    return this.#part({ content: delta.text }, chatLogprobs([delta]), null);
+    return this.#part(parts(delta), chatLogprobs([delta]), null);
   }
 
   last(done, total) {
-    return this.#part(done.text === "" ? {} : { content: done.text }, null, done.finish_reason, total);
+    return this.#part(parts(done), null, done.finish_reason, total);
   }
 
   #part(content, logprobs, finish_reason, total) {
@@ -157,6 +170,11 @@ class ChatShape extends Shape {
     this.#started = true;
     return this.message("chat.completion.chunk", { delta, logprobs, finish_reason }, total);
   }
+}
+
+/** What there is of answer and reasoning. */
+function parts({ text, reasoning }) {
+  return { ...(text === "" ? {} : { content: text }), ...(reasoning ? { reasoning_content: reasoning } : {}) };
 }
 
 class TextShape extends Shape {

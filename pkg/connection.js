@@ -4,6 +4,9 @@ import { PageLMError, aborted, engineNotLoaded, internal } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { startWorker } from "./worker-start.js";
 
+/** Kept apart from the address below, which bundlers take for a file to copy. */
+const HERE = import.meta.url;
+
 /** One worker, and the requests that it has not ended yet. */
 export class Connection {
   #worker;
@@ -19,7 +22,7 @@ export class Connection {
   constructor() {
     try {
       const make = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pagelm" });
-      this.#worker = startWorker(make, new URL("./worker.js", import.meta.url), "pagelm");
+      this.#worker = startWorker(make, new URL("./worker.js", HERE), "pagelm");
     } catch (error) {
       throw engineNotLoaded(error.message);
     }

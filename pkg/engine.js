@@ -32,6 +32,16 @@ export class Engine {
     }
   }
 
+  /** The answer to a single message, of a worker of its own. */
+  static async ask(message, options) {
+    const connection = new Connection();
+    try {
+      return await connection.request(message, options);
+    } finally {
+      connection.close();
+    }
+  }
+
   /** As `Connection.request`. After a crash the model is loaded again first, from the browser's store. */
   async request(message, options) {
     if (this.#connection.crashed && !this.#closed) await this.#reload();

@@ -22,7 +22,7 @@ export function absoluteUrl(url) {
 /**
  * What is stored, the last used first.
  *
- * @returns {Promise<{ url: string, bytes: number, complete: boolean, last_used: number }[]>}
+ * @returns {Promise<{ url: string, bytes: number, total: number | null, complete: boolean, last_used: number }[]>}
  */
 export async function models() {
   const stored = await transact("readonly", (transaction) => [
@@ -47,8 +47,19 @@ export async function remove(url) {
   ]);
 }
 
-function entry({ url, bytes, last_used }, complete) {
-  return { url, bytes, complete, last_used };
+/** How much room this origin has. With `persist`, asks the browser to keep what is stored. */
+export async function storage({ persist = false } = {}) {
+  // Absent outside secure contexts; a refusal changes nothing.
+  const manager = globalThis.navigator?.storage;
+  const [{ usage, quota } = {}, persisted] = await Promise.all([
+    manager?.estimate?.().catch(() => undefined),
+    (persist ? manager?.persist?.() : manager?.persisted?.())?.catch(() => false),
+  ]);
+  return { usage: usage ?? null, quota: quota ?? null, persisted: persisted ?? false };
+}
+
+function entry({ url, bytes, total, last_used }, complete) {
+  return { url, bytes, total: total ?? (complete ? bytes : null), complete, last_used };
 }
 
 /** Results of the requests that `issue` makes in one transaction; null if there is no database. */

@@ -6,12 +6,13 @@ import { LABELS } from "./widget/labels.js";
 import { acquire, bytes, describe, release } from "./widget/models.js";
 import { View } from "./widget/view.js";
 
+const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url)];
 /** Tokens of an answer, unless the attribute `max-tokens` says otherwise. */
 const MAX_TOKENS = 512;
 
 /** The element. Its attributes, methods and events are those of page-lm.d.ts. */
 export class PageLMElement extends HTMLElement {
-  static observedAttributes = ["open", "heading", "placeholder", "inline", "greeting", "suggestions"];
+  static observedAttributes = ["model", "open", "heading", "placeholder", "inline", "greeting", "suggestions"];
 
   /** Words of the widget that differ from the default ones. */
   labels = {};
@@ -28,16 +29,7 @@ export class PageLMElement extends HTMLElement {
   #consent = null;
 
   connectedCallback() {
-    this.#view ??= new View(this, this.#words(), {
-      toggle: () => this.toggle(),
-      close: () => this.close(),
-      clear: () => this.clear(),
-      ask: (text) => void this.ask(text).catch(() => {}),
-      stop: () => this.stop(),
-      agree: () => this.load().catch(() => {}),
-      decline: () => this.#decline(),
-      cancel: () => this.#loading?.controller.abort(),
-    });
+    this.#view ??= new View(this, this.#words(), this.#actions(), SHEETS);
     this.#refresh();
     if (this.#isShown) this.#prepare();
   }
@@ -55,6 +47,11 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
+    if (name === "model" && !this.#lm && !this.#loading) {
+      this.#consent = null;
+      this.#view.dismiss();
+      if (this.#isShown) this.#prepare();
+    }
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
       if (after !== null) this.#prepare();
@@ -152,6 +149,20 @@ export class PageLMElement extends HTMLElement {
     }
   }
 
+  /** What the visitor can do. */
+  #actions() {
+    return {
+      toggle: () => this.toggle(),
+      close: () => this.close(),
+      clear: () => this.clear(),
+      ask: (text) => void this.ask(text).catch(() => {}),
+      stop: () => this.stop(),
+      agree: () => this.load().catch(() => {}),
+      decline: () => this.#decline(),
+      cancel: () => this.#loading?.controller.abort(),
+    };
+  }
+
   get #isShown() {
     return this.hasAttribute("inline") || this.hasAttribute("open");
   }
@@ -203,6 +214,7 @@ export class PageLMElement extends HTMLElement {
 
   #decline() {
     this.stop();
+    this.#consent = null; // who asks again is asked again
     this.#emit("decline");
     if (this.hasAttribute("inline")) this.#view.dismiss();
     else this.close();

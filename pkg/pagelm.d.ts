@@ -7,7 +7,7 @@ export type Variant = "simd" | "relaxed" | "threads";
 export interface LoadOptions {
   /** Hears how far the load is, at least every 100 ms. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Ends the load; what was stored of it is deleted. */
+  /** Ends the load. What has been stored of it stays, and the next load goes on from there. */
   signal?: AbortSignal | null | undefined;
   /** Threads, 1 to 16. By default as many as the device has, at most 4. More than one needs an isolated page. */
   threads?: number | undefined;
@@ -20,21 +20,71 @@ export interface LoadOptions {
   kv_cache?: KvType | undefined;
   /** Takes this binary. By default the best that the browser can run. */
   variant?: Variant | undefined;
-  /** `false` neither reads nor writes the browser's store. Default: `true`. */
+  /** `false` neither reads nor writes the browser's store: the model runs from memory only. Default: `true`. */
   cache?: boolean | undefined;
+  /**
+   * SHA-256 of the file in hexadecimal; of a model in several files, one for each. Another
+   * file is refused as `digest_mismatch` and not kept; a stored copy that is another is
+   * fetched anew.
+   */
+  sha256?: string | readonly string[] | undefined;
+  /** How many attempts may bring nothing, one after the other, before the load fails. Default: 5. */
+  retries?: number | undefined;
+  /** Milliseconds without a byte after which a connection is tried anew. Default: 20000. */
+  stall_ms?: number | undefined;
+  /** MiB that are stored, checked and repaired together: what a closed tab costs at most. Up to 64. Default: 8. */
+  record_mb?: number | undefined;
+  /**
+   * Whether tabs of this origin that load the same model in the same way share one engine.
+   * One tab runs it; when that tab is closed, another takes over, and an answer of which some
+   * has come fails as `engine_moved`. Default: `true`.
+   */
+  shared?: boolean | undefined;
+  /** Asked when there is no room to store the model. Without it the load fails as `storage_full`. */
+  onQuota?: ((quota: Quota) => QuotaDecision | Promise<QuotaDecision>) | undefined;
 }
+
+/** Why a model cannot be stored. */
+export interface Quota {
+  /** Bytes that the model still needs. */
+  needed: number;
+  /** Bytes available, as the browser estimates. */
+  available: number;
+  /** Other models in the store, the least recently used first. */
+  models: StoredModel[];
+}
+
+/**
+ * - `evict`: delete other models, the least recently used first, until there is room;
+ * - `memory`: run from memory only;
+ * - `fail`: let the load fail as `storage_full`; a list of addresses deletes these and tries again.
+ */
+export type QuotaDecision = "evict" | "memory" | "fail" | readonly string[];
 
 export interface LoadProgress {
   /**
+   * - `wait`: another tab stores this model just now;
+   * - `resume`: what an earlier load has stored is read;
    * - `download`: the file comes from the server, and is stored and packed on the way;
-   * - `cache`: it comes from the browser's store;
+   * - `retry`: the server did not answer well, and is asked again in a moment: see `retry`;
+   * - `repair`: a damaged record of the stored copy is fetched again;
+   * - `cache`: the model comes from the browser's store;
    * - `pack`: everything has come and is being made ready.
    */
-  phase: "download" | "cache" | "pack";
+  phase: "wait" | "resume" | "download" | "retry" | "repair" | "cache" | "pack";
   /** Bytes that are done. */
   loaded: number;
   /** Of how many; null while unknown. */
   total: number | null;
+  /** In the phase `retry`. */
+  retry?: {
+    /** Which attempt comes next, from 1, since bytes came last. */
+    attempt: number;
+    /** Milliseconds until then. */
+    wait_ms: number;
+    /** What went wrong, as a clause. */
+    reason: string;
+  };
 }
 
 /** What is loaded. */
@@ -51,6 +101,8 @@ export interface Info {
   readonly context: number;
   /** How keys and values are kept. */
   readonly kv_cache: KvType;
+  /** Keys and values of one position: twice `layers` × `heads` × `head_dim` numbers. */
+  readonly kv_shape: { readonly layers: number; readonly heads: number; readonly head_dim: number };
   /** Positions that the model was trained for. */
   readonly context_train: number;
   /** Tokens in the vocabulary. */
@@ -71,15 +123,48 @@ export interface Info {
   };
 }
 
+/** Options of `PageLM.preflight`, which mean what they mean to `PageLM.load`. */
+export type PreflightOptions = Pick<LoadOptions, "context" | "kv_cache" | "cache" | "signal">;
+
+/** What a model's header tells. */
+export interface Outlook {
+  /** The name that the file gives the model. */
+  readonly name: string | null;
+  /** As in the file: `llama` … */
+  readonly architecture: string;
+  /** Weights. */
+  readonly parameters: number;
+  /** The type of most weights: `Q4_0` … */
+  readonly quantization: string;
+  /** Bytes of the file, or of all parts of a split model. */
+  readonly file_bytes: number;
+  /** Bytes of memory that it will take; this device has them. */
+  readonly needed: number;
+  /** What they are for; `context` is in positions. */
+  readonly memory: { readonly weights: number; readonly kv_cache: number; readonly scratch: number; readonly context: number };
+}
+
 /** A model in the browser's store. */
 export interface StoredModel {
   url: string;
   /** Bytes stored. */
   bytes: number;
-  /** Whether it is whole. The next load of one that is not begins anew. */
+  /** Bytes of the whole model; null where the server has not told. */
+  total: number | null;
+  /** Whether it is whole. The next load of one that is not goes on where it ended. */
   complete: boolean;
   /** When it was last loaded, in milliseconds since 1970. */
   last_used: number;
+}
+
+/** The room that this origin has in the browser's store. */
+export interface StorageRoom {
+  /** Bytes in use, as the browser estimates; null where it does not tell (pages without HTTPS). */
+  usage: number | null;
+  /** Bytes that may be in use. */
+  quota: number | null;
+  /** Whether the browser keeps what is stored also when the device runs short of room. */
+  persisted: boolean;
 }
 
 /** How the next token is chosen, and when to end. */
@@ -146,6 +231,12 @@ export interface GenerationOptions {
    * never changes the answer. Default true.
    */
   prompt_lookup?: boolean | null | undefined;
+  /**
+   * When the context is full: `stop` refuses a prompt that is too long and ends an answer
+   * with `length`; `shift` forgets the oldest messages and tokens, never the system prompt,
+   * and goes on. Default: `stop`.
+   */
+  context_policy?: "stop" | "shift" | null | undefined;
   /** Ends the request with the code `aborted`, also in the middle of the prompt. */
   signal?: AbortSignal | null | undefined;
   /** Hears how much of the prompt has been processed. */
@@ -177,6 +268,11 @@ export interface TemplateOptions {
 
 export interface ChatCompletionRequest extends GenerationOptions, TemplateOptions {
   messages: readonly ChatMessage[];
+  /**
+   * `auto`: what the model thinks before it answers comes as `reasoning_content`; `none`:
+   * it is part of `content`, with its tags. Default: `auto`.
+   */
+  reasoning_format?: "auto" | "none" | null | undefined;
   stream?: boolean | null | undefined;
   /** Whether to tell the log-probability of each token. Default: `false`. */
   logprobs?: boolean | null | undefined;
@@ -210,7 +306,7 @@ export interface PrefillProgress {
   total: number;
 }
 
-/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full. */
+/** `stop`: the model ended its answer, or a stop text came. `length`: `max_tokens`, or the context is full and not shifted. */
 export type FinishReason = "stop" | "length";
 
 export interface Usage {
@@ -269,7 +365,7 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: number;
-    message: { role: "assistant"; content: string; refusal: null };
+    message: { role: "assistant"; content: string; reasoning_content?: string; refusal: null };
     /** Null unless asked for. */
     logprobs: ChatLogprobs | null;
     finish_reason: FinishReason;
@@ -285,8 +381,11 @@ export interface ChatCompletionChunk {
   model: string;
   choices: {
     index: number;
-    /** The first chunk of a choice has the role. The last may have text, where some was held back. */
-    delta: { role?: "assistant"; content?: string };
+    /**
+     * The first chunk of a choice has the role. The last may have text, where some was held
+     * back. `reasoning_content` is what a reasoning model thinks before its answer.
+     */
+    delta: { role?: "assistant"; content?: string; reasoning_content?: string };
     /** Of the tokens in this chunk; null unless asked for, and on the last. */
     logprobs: ChatLogprobs | null;
     /** Of a choice's last chunk; else null. */
@@ -383,6 +482,13 @@ export interface NoEcho {
   echo?: false | null | undefined;
 }
 
+/** A conversation as the model reads it. */
+export interface Rendered {
+  /** What the template wrote. */
+  text: string;
+  tokens: number[];
+}
+
 /** How probable a text is to the model. */
 export interface Score {
   /** The text's tokens, with those that the model begins with. */
@@ -423,6 +529,103 @@ export interface Profile {
   decode: PhaseProfile;
 }
 
+/** Saved sessions: what is in the KV cache, kept in IndexedDB. */
+export interface Sessions {
+  /**
+   * Keeps what is in the cache now, which is the last request's prompt and answer, under a
+   * name; one of that name is replaced. `data` is kept beside it: the messages, say.
+   *
+   * @throws {PageLMError} `storage_full`, `storage_unavailable`
+   */
+  save(id: string, options?: { data?: unknown; signal?: AbortSignal | null | undefined }): Promise<SavedSession>;
+  /**
+   * Puts a session back into the cache: a prompt that begins as it does goes on from there,
+   * as `usage` shows. Where another build or another `kv_cache` saved it, its tokens are
+   * computed again.
+   *
+   * @throws {PageLMError} `session_not_found`, `session_mismatch` (another model's),
+   *   `context_overflow` (it was saved with a longer context)
+   */
+  restore(id: string, options?: { signal?: AbortSignal | null | undefined }): Promise<RestoredSession>;
+  /** What is saved in this browser, of any model, the newest first. */
+  list(): Promise<SavedSession[]>;
+  /** Deletes a session. */
+  remove(id: string): Promise<void>;
+}
+
+export interface SavedSession {
+  id: string;
+  /** The model's file name. */
+  model: string;
+  /** Tokens in the cache. */
+  tokens: number;
+  /** Bytes stored. */
+  bytes: number;
+  /** When, in milliseconds since 1970. */
+  saved: number;
+}
+
+export interface RestoredSession extends SavedSession {
+  /** As it was saved. */
+  data: unknown;
+  /** Whether the tokens had to be computed again. */
+  refilled: boolean;
+}
+
+export interface ClassifyOptions extends RequestOptions {
+  /** What to do with the text, in place of our own words. */
+  instruction?: string | undefined;
+  /** Texts whose label is known. */
+  examples?: readonly { text: string; label: string }[] | undefined;
+  /** Whether to take away how probable each label is without any text. Default: `true`. */
+  calibrate?: boolean | undefined;
+  /** Whether to tell the messages that were asked. Default: `false`. */
+  prompt?: boolean | undefined;
+}
+
+export interface Classification {
+  /** The best. */
+  label: string;
+  /** All, the best first. */
+  labels: {
+    label: string;
+    /** Of the labels given, with `calibrate` after that. */
+    probability: number;
+    /** ln P(label | prompt), as the model has it. */
+    logprob: number;
+  }[];
+  usage: { prompt_tokens: number; cached_tokens: number };
+  /** With the option `prompt`. */
+  prompt?: ChatMessage[];
+}
+
+/** How a task that answers in text is done: any field of a request, too. */
+export interface TaskOptions extends GenerationOptions {
+  /** Hears the text so far. */
+  onText?: ((text: string) => void) | undefined;
+  /** Whether to tell the messages that were asked. Default: `false`. */
+  prompt?: boolean | undefined;
+}
+
+export interface TranslateOptions extends TaskOptions {
+  /** The language's English name. */
+  to: string;
+  from?: string | undefined;
+}
+
+export interface SummarizeOptions extends TaskOptions {
+  /** At most so many, about. Default: 60. */
+  words?: number | undefined;
+}
+
+export interface TaskResult {
+  text: string;
+  /** Of all requests together. */
+  usage: Usage;
+  /** With the option `prompt`: the messages of each request. */
+  prompts?: ChatMessage[][];
+}
+
 /** A loaded model. Requests run one after the other, in the order in which they came. */
 export class PageLM {
   private constructor();
@@ -430,15 +633,27 @@ export class PageLM {
   /**
    * Loads a model: from the browser's store if it is there, else from the server
    * into it. A relative `url` is resolved against the page.
+   *
+   * `url` is a .gguf file, the first of a split one (`…-00001-of-00005.gguf`), or the
+   * `pagelm.json` that `pagelm pack` has written. A stored model is taken as it is, without
+   * asking the server.
    */
   static load(url: string | URL, options?: LoadOptions): Promise<PageLM>;
+  /**
+   * What a model is and what memory it will take, told by its header, before its weights are
+   * fetched. Rejects where `load` would at that point: with `too_large`, `unsupported_type` …
+   */
+  static preflight(url: string | URL, options?: PreflightOptions): Promise<Outlook>;
   /** What is in the browser's store, the last used first. */
   static models(): Promise<StoredModel[]>;
   /** Deletes a model from the store. One that is loaded goes on working. */
   static remove(url: string | URL): Promise<void>;
+  /** How much room there is. With `persist`, asks the browser to keep what is stored. */
+  static storage(options?: { persist?: boolean | undefined }): Promise<StorageRoom>;
 
   readonly chat: { readonly completions: ChatCompletions };
   readonly completions: Completions;
+  readonly sessions: Sessions;
   readonly info: Info;
 
   /** The tokens of a text. With `special`, special tokens are added, and recognised in it. Default: `false`. */
@@ -447,8 +662,20 @@ export class PageLM {
   detokenize(ids: Iterable<number>): Promise<string>;
   /** How many tokens a conversation is, as the model's template writes it. */
   countTokens(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<number>;
+  /** A conversation as the model's template writes it: what `chat.completions` gives the model. */
+  render(messages: readonly ChatMessage[], options?: TemplateOptions): Promise<Rendered>;
   /** How probable a text, or a sequence of tokens, is to the model. */
   score(text: string | Iterable<number>, options?: RequestOptions): Promise<Score>;
+
+  /**
+   * Which of `labels` fits a text best, by how probable the model finds each as the answer.
+   * What comes before the labels is computed once.
+   */
+  classify(text: string, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification>;
+  /** A text in another language, in parts where it is long. */
+  translate(text: string, options: TranslateOptions): Promise<TaskResult>;
+  /** What is essential in a text; a long one in parts, and then the summary of these. */
+  summarize(text: string, options?: SummarizeOptions): Promise<TaskResult>;
 
   /**
    * Where the time goes, for a prompt of `prefill` tokens (512 by default) and `decode`
@@ -491,6 +718,8 @@ export type ErrorCode =
   // The network.
   | "http_status"
   | "network"
+  | "digest_mismatch"
+  | "bad_manifest"
   | "engine_not_loaded"
   // The browser.
   | "storage_unavailable"
@@ -500,8 +729,12 @@ export type ErrorCode =
   | "out_of_memory"
   | "thread_lost"
   | "unsupported_browser"
+  // Sessions.
+  | "session_not_found"
+  | "session_mismatch"
   // The engine.
   | "unloaded"
+  | "engine_moved"
   | "worker_crashed"
   | "internal"
   | (string & {});

@@ -3,9 +3,13 @@
 import { ChatCompletions, Completions } from "./completions.js";
 import { Engine } from "./engine.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
-import { absoluteUrl, models, remove } from "./models.js";
+import { absoluteUrl, models, remove, storage } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
+import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
+import { Sessions } from "./sessions.js";
+import { Tasks } from "./tasks.js";
+import { SharedEngine, canShare } from "./shared.js";
 
 export { PageLMError };
 
@@ -21,13 +25,16 @@ const VARIANTS = ["simd", "relaxed", "threads"];
 export class PageLM {
   #engine;
   #info;
+  #tasks;
 
   /** Use `PageLM.load`. */
-  constructor(engine, info, model) {
+  constructor(engine, { info, settings }, model) {
     this.#engine = engine;
     this.#info = Object.freeze(info);
-    this.completions = new Completions(engine, model);
-    this.chat = { completions: new ChatCompletions(engine, model) };
+    this.completions = new Completions(engine, model, settings.sampling);
+    this.chat = { completions: new ChatCompletions(engine, model, settings.sampling) };
+    this.sessions = new Sessions(engine, model);
+    this.#tasks = new Tasks(this, engine);
   }
 
   /**
@@ -39,25 +46,43 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, threads, context, kv_cache, variant, cache, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
-    const message = {
-      type: REQUEST.LOAD,
-      url: address,
-      options: plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache }),
-    };
+    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, sha256, retries, stall_ms, record_mb });
     const abort = abortSignal(signal);
-    if (abort?.aborted) throw aborted(abort);
     const reporter = new Reporter(onProgress);
     try {
-      const { engine, loaded } = await Engine.load(message, { signal: abort, onAnswer: (answer) => reporter.take(answer) });
-      if (loaded.stored) keepStored();
-      return new PageLM(engine, loaded.info, address.split("/").at(-1));
+      return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {
       reporter.close();
     }
+  }
+
+  /**
+   * What a model is, what memory it will take, and whether it can run here: told by its
+   * header, before its weights are fetched. Rejects as `load` would at that point.
+   *
+   * @param {string | URL} url a .gguf file
+   * @param {object} [options] see PreflightOptions in pagelm.d.ts
+   * @returns {Promise<object>}
+   * @throws {PageLMError}
+   */
+  static async preflight(url, options = {}) {
+    const { signal, context, kv_cache, cache, ...unknown } = object("options", options);
+    const [surplus] = Object.keys(unknown);
+    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of preflight`);
+    const message = { type: REQUEST.PREFLIGHT, url: modelAddress(url), options: plain({ threads: 1, context, kv_cache, cache }) };
+    const abort = abortSignal(signal);
+    if (abort?.aborted) throw aborted(abort);
+    const { name, architecture, parameters, quantization, file_bytes, needed, memory } = await Engine.ask(message, { signal: abort });
+    return { name, architecture, parameters, quantization, file_bytes, needed, memory };
+  }
+
+  /** How much room this origin has; with `persist`, asks the browser to keep what is stored. */
+  static storage(options) {
+    return storage(options);
   }
 
   /** What is stored in this browser. */
@@ -86,12 +111,14 @@ export class PageLM {
   }
 
   /** How many tokens a conversation is, as the model's template writes it. */
-  async countTokens(messages, options = {}) {
-    const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
-    const [surplus] = Object.keys(unknown);
-    if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of countTokens`);
-    const fields = plain({ messages, add_generation_prompt, tools, documents, variables });
-    return (await this.#engine.request({ type: REQUEST.COUNT, ...fields })).count;
+  async countTokens(messages, options) {
+    return (await this.#engine.request({ type: REQUEST.COUNT, ...conversation("countTokens", messages, options) })).count;
+  }
+
+  /** A conversation as the model's template writes it: the prompt's text, and its tokens. */
+  async render(messages, options) {
+    const { text, tokens } = await this.#engine.request({ type: REQUEST.RENDER, ...conversation("render", messages, options) });
+    return { text, tokens };
   }
 
   /**
@@ -105,6 +132,21 @@ export class PageLM {
     const input = typeof text === "string" ? { text } : { tokens: list("text", text) };
     const { tokens, logprobs, nll, perplexity } = await this.#engine.request({ type: REQUEST.SCORE, ...input }, { signal: abortSignal(signal), onAnswer });
     return { tokens, logprobs, nll, perplexity };
+  }
+
+  /** Which of `labels` fits a text best, by how probable the model finds each as the answer. */
+  async classify(text, labels, options) {
+    return this.#tasks.classify(text, labels, options);
+  }
+
+  /** A text in another language. */
+  async translate(text, options) {
+    return this.#tasks.translate(text, options);
+  }
+
+  /** What is essential in a text, however long. */
+  async summarize(text, options) {
+    return this.#tasks.summarize(text, options);
   }
 
   /**
@@ -122,6 +164,30 @@ export class PageLM {
   }
 }
 
+/** The model, in this tab or in another one's. */
+async function loadOnce(address, options, shared, signal, reporter) {
+  if (signal?.aborted) throw aborted(signal);
+  const callbacks = { signal, onAnswer: (answer) => reporter.take(answer) };
+  const name = address.split("/").at(-1);
+  if (!shared || !(await canShare())) {
+    const { engine, loaded } = await start(address, options, callbacks);
+    return new PageLM(engine, loaded, name);
+  }
+  const { context, kv_cache, variant, threads, cache, sha256 } = options;
+  const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256]);
+  const engine = new SharedEngine(key, (callbacks) => start(address, options, callbacks));
+  return new PageLM(engine, await engine.open(callbacks), name);
+}
+
+/** A worker of this tab with the model in it. */
+async function start(address, options, callbacks) {
+  const { engine, loaded } = await Engine.load({ type: REQUEST.LOAD, url: address, options }, callbacks);
+  const { info, stored, settings } = loaded;
+  // That what is stored be kept when the device runs short of room.
+  if (stored) storage({ persist: true }).catch(() => {});
+  return { engine, loaded: { info, settings } };
+}
+
 /** Passes progress on, and repeats it while the worker is too busy to say anything. */
 class Reporter {
   #onProgress;
@@ -132,9 +198,9 @@ class Reporter {
     this.#onProgress = onProgress;
   }
 
-  take({ type, phase, loaded, total }) {
+  take({ type, phase, loaded, total, retry }) {
     if (type !== ANSWER.PROGRESS || !this.#onProgress) return;
-    this.#last = { phase, loaded, total };
+    this.#last = retry ? { phase, loaded, total, retry } : { phase, loaded, total };
     this.#report();
   }
 
@@ -147,6 +213,14 @@ class Reporter {
     this.#timer = setTimeout(() => this.#report(), REPEAT_MS);
     this.#onProgress({ ...this.#last });
   }
+}
+
+/** What the template of `method` is given, as plain JSON. */
+function conversation(method, messages, options = {}) {
+  const { add_generation_prompt, tools, documents, variables, ...unknown } = object("options", options);
+  const [surplus] = Object.keys(unknown);
+  if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of ${method}`);
+  return plain({ messages, add_generation_prompt, tools, documents, variables });
 }
 
 function modelAddress(url) {
@@ -166,10 +240,4 @@ function threadCount(asked) {
 function checkedVariant(variant) {
   if (variant === undefined || VARIANTS.includes(variant)) return variant;
   throw badRequest(`\`variant\` is "${variant}", but must be one of ${VARIANTS.join(", ")}`);
-}
-
-/** Asks that what is stored be kept when the device runs short of room. */
-function keepStored() {
-  // Absent outside secure contexts; a refusal changes nothing.
-  navigator.storage?.persist?.().catch(() => {});
 }

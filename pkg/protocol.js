@@ -9,11 +9,18 @@
 /** What the page may ask. */
 export const REQUEST = Object.freeze({
   LOAD: "load",
+  PREFLIGHT: "preflight",
   COMPLETE: "complete",
   TOKENIZE: "tokenize",
   DETOKENIZE: "detokenize",
   COUNT: "count",
+  RENDER: "render",
   SCORE: "score",
+  RANK: "rank",
+  /** What is in the cache; each layer comes as a PART. */
+  SAVE: "save",
+  /** { …, parts }: the layers, as bytes. */
+  RESTORE: "restore",
   PROFILE: "profile",
   /** That so many deltas have been read of a completion with a `window`. */
   READ: "read",
@@ -24,6 +31,8 @@ export const REQUEST = Object.freeze({
 export const ANSWER = Object.freeze({
   PROGRESS: "progress",
   DELTA: "delta",
+  /** { index, bytes } of SAVE. */
+  PART: "part",
   DONE: "done",
   ERROR: "error",
   ABORTED: "aborted",
@@ -35,8 +44,6 @@ export const ANSWER = Object.freeze({
 
 /** Between the worker and its helper threads. */
 export const HELPER = Object.freeze({
-  /** The name by which a worker knows that it is one. */
-  NAME: "pagelm-helper",
   /** To it: { module, memory }. */
   PREPARE: "prepare",
   /** From it: it has instantiated them, or could not, { what }. */

@@ -1,9 +1,10 @@
 // The helper threads of one engine: workers that share its module and memory.
 
 import { HELPER } from "./protocol.js";
-import { GLUE } from "./variants.js";
 import { startWorker } from "./worker-start.js";
 
+/** Kept apart from the address below, which bundlers take for a file to copy. */
+const HERE = import.meta.url;
 /** How long a helper may take to be ready; after that the engine starts without it. */
 const READY_TIMEOUT_MS = 10_000;
 
@@ -30,8 +31,8 @@ export function sharedMemory() {
 /** A worker that has instantiated the module and waits to enter the team. */
 class Helper {
   constructor() {
-    const make = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: HELPER.NAME });
-    this.worker = startWorker(make, new URL("./worker.js", import.meta.url), HELPER.NAME);
+    const make = () => new Worker(new URL("./helper.js", import.meta.url), { type: "module", name: "pagelm-helper" });
+    this.worker = startWorker(make, new URL("./helper.js", HERE), "pagelm-helper");
   }
 
   /** Sends a message and waits for an answer of this type. */
@@ -83,30 +84,4 @@ async function makeHelper(module, memory) {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** A helper's own life, in its worker. */
-export function runHelper(scope) {
-  let glue;
-  scope.onmessage = async ({ data }) => {
-    if (data.type === HELPER.PREPARE) {
-      try {
-        glue = await GLUE.threads();
-        await glue.default({ module_or_path: data.module, memory: data.memory });
-        scope.postMessage({ type: HELPER.READY });
-      } catch (error) {
-        scope.postMessage({ type: HELPER.FAILED, what: String(error) });
-      }
-      return;
-    }
-    scope.postMessage({ type: HELPER.ENTERING });
-    try {
-      // Blocks until the team ends: this worker's event loop does not turn any more.
-      glue.thread_main(data.tid);
-    } catch (error) {
-      // A trap does not unwind: the team must be told, or the others wait for ever.
-      glue.thread_failed();
-      console.error("pagelm: a helper thread has trapped", error);
-    }
-  };
 }

@@ -9,13 +9,6 @@ const VARIANTS = {
   simd: { runs: runsSimd, needs: "WebAssembly SIMD" },
 };
 
-/** The glue of each binary; written out, so that bundlers see the files. */
-export const GLUE = {
-  threads: () => import("./wasm/threads/pagelm.js"),
-  relaxed: () => import("./wasm/relaxed/pagelm.js"),
-  simd: () => import("./wasm/simd/pagelm.js"),
-};
-
 const BINARY = {
   threads: new URL("./wasm/threads/pagelm_bg.wasm", import.meta.url),
   relaxed: new URL("./wasm/relaxed/pagelm_bg.wasm", import.meta.url),

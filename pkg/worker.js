@@ -1,14 +1,13 @@
 // The worker's entry: makes the engine on the first message, which is to load a
-// model, and hands it every message. As a helper thread, this same file runs
-// `runHelper`.
+// model, and hands it every message.
 
 import { PageLMError, engineNotLoaded } from "./errors.js";
-import { ANSWER, HELPER } from "./protocol.js";
-import { enterTeam, makeHelpers, runHelper, sharedMemory } from "./threads.js";
-import { GLUE, chooseVariant, compile } from "./variants.js";
+import { GLUE } from "./glue.js";
+import { ANSWER } from "./protocol.js";
+import { enterTeam, makeHelpers, sharedMemory } from "./threads.js";
+import { chooseVariant, compile } from "./variants.js";
 
-if (self.name === HELPER.NAME) runHelper(self);
-else runEngine();
+runEngine();
 
 function runEngine() {
   // An exception that gets here is a trap, or a defect: the engine's state is not to be trusted.
@@ -41,7 +40,7 @@ async function makeEngine({ variant: asked, threads = 1 }) {
     if (!memory && asked === undefined) variant = chooseVariant(undefined, 1);
     else if (!memory) throw new PageLMError("out_of_memory", "This device has no room for memory that threads share. Load with `threads: 1`.");
   }
-  const [glue, module] = await Promise.all([GLUE[variant](), compile(variant)]);
+  const [glue, module] = [GLUE[variant], await compile(variant)];
   await glue.default({ module_or_path: module, memory });
   const helpers = memory && threads > 1 ? await makeHelpers(threads - 1, module, memory) : [];
   glue.start(helpers.length + 1, () => enterTeam(helpers));

@@ -213,6 +213,26 @@ pub enum Error {
         /// The browser's words.
         what: String,
     },
+    /// A file has another digest than it must have.
+    #[error(
+        "The file at {url} is not the one that was expected: its SHA-256 is {found}, not {expected}. Check the address and the digest, or load again if it was damaged on the way."
+    )]
+    DigestMismatch {
+        /// The address asked for.
+        url: String,
+        /// The digest that was given.
+        expected: String,
+        /// The digest found.
+        found: String,
+    },
+    /// A `pagelm.json` that contradicts itself or its format.
+    #[error(
+        "The model's pagelm.json is not valid: {what}. Make it again with `pagelm pack`, or load the .gguf file."
+    )]
+    BadManifest {
+        /// What is wrong.
+        what: String,
+    },
     // --- the browser ------------------------------------------------------
     /// IndexedDB cannot be used (private mode, blocked by policy).
     #[error(
@@ -232,14 +252,19 @@ pub enum Error {
         /// Bytes available, as the browser estimates.
         available: u64,
     },
-    /// A stored record is missing or does not match its digest.
+    /// A stored record is missing or does not match its digest, and cannot be fetched again.
     #[error(
-        "The stored copy of the model is damaged (record {record}). Load again: it is fetched anew."
+        "The stored copy of the model is damaged (record {record}), and the server cannot be reached to mend it. Connect to the network and load again."
     )]
     StorageCorrupt {
         /// Index of the first bad record.
         record: u32,
     },
+    /// A saved session belongs to another model.
+    #[error(
+        "This session was saved with another model. Load that model, or delete the session and begin anew."
+    )]
+    SessionMismatch,
     /// What the model needs is more than there is, known before its weights are read.
     #[error(
         "The model needs {needed} bytes of memory, and here {available} can be had. Choose a smaller model, a smaller quantisation of it, or a smaller `context`."
@@ -299,14 +324,44 @@ impl Error {
             Error::Aborted => "aborted",
             Error::HttpStatus { .. } => "http_status",
             Error::Network { .. } => "network",
+            Error::DigestMismatch { .. } => "digest_mismatch",
+            Error::BadManifest { .. } => "bad_manifest",
             Error::StorageUnavailable { .. } => "storage_unavailable",
             Error::StorageFull { .. } => "storage_full",
             Error::StorageCorrupt { .. } => "storage_corrupt",
+            Error::SessionMismatch => "session_mismatch",
             Error::TooLarge { .. } => "too_large",
             Error::OutOfMemory { .. } => "out_of_memory",
             Error::ThreadLost => "thread_lost",
             Error::Internal { .. } => "internal",
         }
+    }
+
+    /// Whether it is the model's file that is at fault, so that another load of the same
+    /// bytes would fail as well.
+    pub fn is_of_the_file(&self) -> bool {
+        matches!(
+            self,
+            Error::BadMagic { .. }
+                | Error::HtmlPage
+                | Error::BadVersion { .. }
+                | Error::Truncated { .. }
+                | Error::BadHeader { .. }
+                | Error::BadMetadata { .. }
+                | Error::SplitMismatch { .. }
+                | Error::VocabularyOnly
+                | Error::Adapter { .. }
+                | Error::Projector
+                | Error::NotAModel { .. }
+                | Error::MaskedModel { .. }
+                | Error::UnsupportedArchitecture { .. }
+                | Error::UnsupportedType { .. }
+                | Error::MissingTensor { .. }
+                | Error::WrongShape { .. }
+                | Error::UnsupportedTokenizer { .. }
+                | Error::DigestMismatch { .. }
+                | Error::BadManifest { .. }
+        )
     }
 
     /// The variant's fields as JSON, for programs on the other side of the port.
@@ -318,7 +373,12 @@ impl Error {
             Error::BadHeader { what } | Error::BadRequest { what } | Error::Internal { what } => {
                 json!({ "what": what })
             }
-            Error::StorageUnavailable { what } => json!({ "what": what }),
+            Error::StorageUnavailable { what } | Error::BadManifest { what } => {
+                json!({ "what": what })
+            }
+            Error::DigestMismatch { url, expected, found } => {
+                json!({ "url": url, "expected": expected, "found": found })
+            }
             Error::BadMetadata { key } => json!({ "key": key }),
             Error::SplitMismatch { part, what } => json!({ "part": part, "what": what }),
             Error::SplitPartMissing { part, count, name } => {
@@ -351,6 +411,7 @@ impl Error {
             Error::StorageCorrupt { record } => json!({ "record": record }),
             Error::OutOfMemory { needed } => json!({ "needed": needed }),
             Error::HtmlPage
+            | Error::SessionMismatch
             | Error::VocabularyOnly
             | Error::Projector
             | Error::Aborted

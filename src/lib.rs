@@ -3,8 +3,8 @@
 //! The way of the data, and where each step stands:
 //! [`gguf`] (untrusted bytes → typed header) → `quant` (GGML blocks → packed
 //! weights) → `model` (configuration, weights, forward pass over `ops` and
-//! `kernels`) → [`session`] (prefill, decode, sampling, text). On wasm32,
-//! `store` fetches and keeps the weights and `worker` speaks with the page.
+//! `kernels`) → [`session`] (prefill, decode, sampling, text). [`store`]
+//! fetches and keeps the weights, and on wasm32 `worker` speaks with the page.
 //! ARCHITECTURE.md has the picture.
 
 pub mod chat;
@@ -17,7 +17,6 @@ mod ops;
 mod quant;
 pub mod sampling;
 pub mod session;
-#[cfg(target_arch = "wasm32")]
 pub mod store;
 mod team;
 pub mod tokenizer;

@@ -23,7 +23,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("session", &["chat", "gguf", "kv_cache", "model", "sampling", "team", "tokenizer"]),
     ("store", &[]),
     ("worker", &["chat", "gguf", "model", "sampling", "session", "store", "team", "tokenizer"]),
-    ("bin", &["chat", "gguf", "model", "sampling", "session", "tokenizer"]),
+    ("bin", &["chat", "gguf", "model", "sampling", "session", "store", "tokenizer"]),
 ];
 
 /// Where the target may be asked for. `lib.rs` leaves whole modules out by it.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{fixtures, generate, load, real_model, score};
 use pagelm::sampling::SamplingParams;
-use pagelm::session::{FinishReason, GenerateParams};
+use pagelm::session::{FinishReason, GenerateParams, Generation, Ranking, Snapshot, Step};
 use serde_json::Value;
 
 const FIXTURES: &str = "real/smollm2-135m-q4_1";
@@ -114,4 +114,86 @@ fn stop_strings_and_echo_with_logprobs() {
     let (tokens, text, finish) = generate(&mut engine, prompt.clone(), params);
     assert_eq!((tokens, text.as_str()), (prompt.clone(), "One, two, three, four,"));
     assert_eq!(finish.usage.completion_tokens, 0);
+}
+
+/// A saved session goes on in another engine as without the pause; one of another model is
+/// refused, and one of another build is not taken as it is.
+#[test]
+fn a_restored_session_goes_on() {
+    let Some(model) = real_model() else { return };
+    let mut engine = load(&model, 1);
+    let mut prompt =
+        engine.tokenizer().encode(&"The tide comes in. ".repeat(9), false, false).unwrap();
+    let (first, _, _) = generate(&mut engine, prompt.clone(), greedy(6));
+    let saved = engine.snapshot();
+    let layers: Vec<_> = (0..saved.layers).map(|layer| engine.save_layer(layer)).collect();
+    prompt.extend(&first);
+    let (expected, _, _) = generate(&mut engine, prompt.clone(), greedy(8));
+
+    let mut other = load(&model, 1);
+    assert_eq!(other.begin_restore(&saved), Ok(true));
+    for (layer, bytes) in layers.iter().enumerate() {
+        assert!(other.restore_layer(layer, saved.tokens.len(), bytes));
+    }
+    other.finish_restore(&saved.tokens);
+    let (found, _, finish) = generate(&mut other, prompt, greedy(8));
+    assert_eq!(found, expected);
+    assert!(finish.usage.cached_tokens + 2 >= saved.tokens.len());
+
+    let foreign = Snapshot { model: "0-1".into(), ..saved.clone() };
+    assert!(other.begin_restore(&foreign).is_err());
+    let of_another_build = Snapshot { build: "0/0".into(), ..saved.clone() };
+    assert_eq!(other.begin_restore(&of_another_build), Ok(false));
+    assert!(!other.restore_layer(0, saved.tokens.len() + 9, &layers[0]));
+}
+
+/// Continuations are as probable together as each from scratch.
+#[test]
+fn a_ranking_equals_the_scores() {
+    let Some(model) = real_model() else { return };
+    let mut engine = load(&model, 1);
+    let encode = |text: &str| engine.tokenizer().encode(text, false, false).unwrap();
+    let prompt = encode("The capital of France is");
+    let continuations = [" Paris", " London", " a small town by the sea"].map(encode).to_vec();
+    let mut ranking = Ranking::new(&mut engine, prompt.clone(), continuations.clone()).unwrap();
+    let ranks = loop {
+        if let Some(logprobs) = ranking.step(&mut engine).unwrap() {
+            break logprobs.to_vec();
+        }
+    };
+    assert!(ranks[0] > ranks[1]);
+    for (rank, continuation) in ranks.iter().zip(&continuations) {
+        let tokens = [&prompt[..], continuation].concat();
+        let nll = score(&mut engine, tokens).nll;
+        let alone: f64 = nll[prompt.len() - 1..].iter().map(|nll| -f64::from(*nll)).sum();
+        assert!((rank - alone).abs() < 1e-4, "{rank} against {alone}");
+    }
+    assert!(Ranking::new(&mut engine, prompt.clone(), vec![vec![]]).is_err());
+    assert!(Ranking::new(&mut engine, prompt, vec![vec![9; 100_000]]).is_err());
+}
+
+/// A generation that others have displaced from the cache goes on to the same text.
+#[test]
+fn a_resumed_generation_goes_on() {
+    let Some(model) = real_model() else { return };
+    let mut engine = load(&model, 1);
+    let encode = |text: &str| engine.tokenizer().encode(text, false, false).unwrap();
+    let (prompt, other) = (encode("Once upon a time"), encode("Once more"));
+    let (expected, _, _) = generate(&mut engine, prompt.clone(), greedy(24));
+    let mut generation = Generation::new(&mut engine, prompt, greedy(24)).unwrap();
+    let mut tokens = Vec::new();
+    loop {
+        match generation.step(&mut engine).unwrap() {
+            Step::Prefill { .. } => {}
+            Step::Done(_) => break,
+            Step::Token(event) => {
+                tokens.push(event.token);
+                if tokens.len() % 7 == 3 {
+                    generate(&mut engine, other.clone(), greedy(3));
+                    generation.resume(&mut engine);
+                }
+            }
+        }
+    }
+    assert_eq!(tokens, expected);
 }

@@ -150,10 +150,10 @@ fn typical_xtc_and_penalties_leave_what_they_say() {
 
 #[test]
 fn mirostat_keeps_the_surprise_it_is_told() {
-    // Zipf's law.
+    // Zipf's law; the best token alone has a surprise of 3 bits.
     let logits: Vec<f32> = (0..2000).map(|i| -1.05 * ((i * 7919 % 2000 + 1) as f32).ln()).collect();
     for version in [1, 2] {
-        for tau in [2.0, 4.0] {
+        for tau in [4.0, 6.0] {
             let params = SamplingParams { mirostat: mirostat(version, tau), ..open() };
             let mut sampler = sampler(params, logits.len());
             let bits = |logprob: f32| f64::from(-logprob) / std::f64::consts::LN_2;

@@ -75,7 +75,7 @@ fn parts_give_what_the_whole_gives() {
     let model = model();
     let n = header(&model).tensors.len();
     let tokens: Vec<u32> = (1..40).collect();
-    let whole = score(&mut load(&[model.clone()]).unwrap(), tokens.clone());
+    let whole = score(&mut load(std::slice::from_ref(&model)).unwrap(), tokens.clone());
     for sizes in [&[n - 3, 1, 2][..], &[0, n], &[1, n - 2, 0, 1]] {
         let found = score(&mut load(&cut(&model, sizes)).unwrap(), tokens.clone());
         assert_eq!(found.last_logits, whole.last_logits, "{sizes:?}");
@@ -102,7 +102,8 @@ fn parts_that_do_not_fit_are_refused() {
     let first = |no, count, tensors| {
         vec![keys(Writer::like(&model), no, count, tensors).file(), b.clone(), c.clone()]
     };
-    let cases: &[(&str, Vec<Vec<u8>>, (&str, Option<u32>))] = &[
+    type Case<'a> = (&'a str, Vec<Vec<u8>>, (&'a str, Option<u32>));
+    let cases: &[Case] = &[
         ("a later part first", vec![b.clone()], ("split_mismatch", Some(1))),
         ("a part is missing", vec![a.clone(), b.clone()], ("split_part_missing", None)),
         (

@@ -1,155 +1,209 @@
-// The page: finds out which model it is about, asks before anything is
-// fetched, loads it, and hands over to the conversation. One view at a time.
+// The page: makes the parts known to each other, and turns what the reader does
+// into their acts.
 
 import { announce } from "./lib/announce.js";
-import { chosenModel, defaultModel, sizeOf } from "./lib/catalog.js";
-import { openLibrary, storedCopy, storedModels, wasStopped } from "./lib/engine.js";
+import { localModel } from "./lib/catalog.js";
+import { keepDraft, takeDraft } from "./lib/draft.js";
+import { onDrop } from "./lib/drop.js";
+import { Host } from "./lib/host.js";
+import { Inspecting } from "./lib/inspecting.js";
+import { Archive } from "./lib/archive.js";
+import { applyTheme, remember, setTheme, setThreads, theme, THEMES } from "./lib/preferences.js";
 import { readSettings, writeSettings } from "./lib/settings.js";
+import { keepForOffline, startShell, takeShared } from "./lib/shell.js";
+import { listen } from "./lib/shortcuts.js";
+import { Side } from "./lib/side.js";
+import "./views/chat.js";
+import { conversationActs, importJson, archiveActs } from "./views/conversation-acts.js";
+import "./views/gate.js";
+import "./views/help-dialog.js";
+import { openMenu } from "./views/menu.js";
 import "./views/models-dialog.js";
-import "./views/problem.js";
-import "./views/progress.js";
+import { notify } from "./views/notice.js";
 import "./views/settings-dialog.js";
-import "./views/welcome.js";
+import "./views/sidebar.js";
 
-const views = {
-  welcome: document.querySelector("pl-welcome"),
-  progress: document.querySelector("pl-progress"),
-  problem: document.querySelector("#load-problem"),
-  chat: document.querySelector("pl-chat"),
-};
-const dialogs = {
-  settings: document.querySelector("pl-settings"),
-  models: document.querySelector("pl-models"),
-};
-const bar = {
-  clear: document.querySelector("#clear"),
-  models: document.querySelector("#models"),
-  settings: document.querySelector("#settings"),
-  name: document.querySelector("#model-name"),
-};
+const element = (selector) => document.querySelector(selector);
+const chat = element("pl-chat");
+const gate = element("pl-gate");
+const sidebar = element("pl-sidebar");
+const dialogs = { settings: element("pl-settings"), models: element("pl-models"), help: element("pl-help") };
+const bar = { title: element("#title"), begin: element("#begin"), model: element("#model-button"), inspect: element("#inspect"), settings: element("#settings"), more: element("#more") };
 
-let PageLM;
-let model;
-let lm;
-let loading; // AbortController of the load that goes on
-let settings = readSettings();
-// How the model is loaded, beyond the settings: a remedy may change it.
-let loadOptions = {};
+const host = new Host();
+const side = new Side(element("#side"), element("#page"), element("#menu"), element("#veil"));
+const inspecting = new Inspecting({ panel: element("#panel"), page: element("#page"), button: bar.inspect, chat, host });
+let archive;
 
 async function start() {
-  try {
-    model = await chosenModel();
-    bar.name.textContent = model.name;
-    ({ PageLM } = await openLibrary());
-    const copy = await storedCopy(PageLM, model.url);
-    if (copy?.complete) await load(copy);
-    else await welcome();
-  } catch (error) {
-    problem(error, "This page could not start");
+  applyTheme();
+  archive = await Archive.open();
+  archive.addEventListener("change", refresh);
+  dialogs.settings.start(archive.database);
+  await Promise.all([sidebar.start(archive), open()]);
+  gate.start(host);
+  chat.start(host);
+  host.addEventListener("state", hostChanged);
+  if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
+  await takeWhatCame();
+  // It may load the page once more, isolated: no model is loaded before that.
+  await startShell({ busy: () => chat.answering, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });
+  await host.start();
+}
+
+/** What another app shares, what the system opens with this one, and what was not sent before a reload. */
+async function takeWhatCame() {
+  const query = new URLSearchParams(location.search);
+  if (query.has("shared")) {
+    const shared = await takeShared();
+    if (shared) chat.draft = { text: shared.text, files: [] };
+    if (shared?.files.length > 0) whenReady(() => chat.attach(shared.files));
+  } else {
+    const draft = takeDraft(chat.talk.id, Boolean(location.hash));
+    if (draft) chat.draft = draft;
+  }
+  if (query.has("inspect")) inspecting.open();
+  if (["shared", "new", "inspect"].some((name) => query.has(name))) history.replaceState(null, "", location.pathname + location.hash);
+  globalThis.launchQueue?.setConsumer(async ({ files }) => {
+    if (files.length > 0) whenReady(async () => take(await Promise.all(files.map((file) => file.getFile()))));
+  });
+}
+
+function whenReady(act) {
+  host.ready(new AbortController().signal).then(act);
+}
+
+/** Shows the conversation that the address names, or a new one. */
+async function open() {
+  const id = location.hash.slice(1);
+  const talk = (id && (await archive.open(id))) || archive.begin(readSettings());
+  chat.show(talk);
+  sidebar.current = talk.id;
+  showTitle();
+  inspecting.conversationChanged();
+}
+
+function begin() {
+  if (location.hash) location.hash = "";
+  else open();
+  side.close();
+  chat.focus();
+  announce("New chat.");
+}
+
+/** What has been changed here or in another tab. */
+async function refresh() {
+  const { talk } = chat;
+  if (!talk || talk.empty) return;
+  const now = await archive.database.get("conversations", talk.id);
+  if (!now && chat.talk === talk && !chat.answering) return begin();
+  if (now) Object.assign(talk.conversation, { title: now.title, named: now.named });
+  showTitle();
+  // A conversation has an address from its first message on.
+  if (location.hash.slice(1) !== talk.id && chat.talk === talk) {
+    history.replaceState(null, "", `#${talk.id}`);
+    sidebar.current = talk.id;
   }
 }
 
-async function welcome() {
-  model.bytes ??= await sizeOf(model.url);
-  const copy = await storedCopy(PageLM, model.url);
-  views.welcome.show(model, Boolean(copy?.complete));
-  show("welcome");
+function showTitle() {
+  const title = chat.talk.title || "New chat";
+  bar.title.textContent = title;
+  bar.more.hidden = chat.talk.empty;
+  document.title = chat.talk.title ? `${title} – pagelm` : "pagelm: a language model in this page";
 }
 
-async function load(stored) {
-  loading = new AbortController();
-  const { signal } = loading;
-  views.progress.start({ ...model, bytes: model.bytes ?? stored?.bytes }, Boolean(stored));
-  show("progress");
-  // The conversation and what it draws with: made ready while the model loads.
-  const chat = import("./views/chat.js");
-  announce(stored ? `Loading ${model.name} from this device.` : `Downloading ${model.name}.`);
-  try {
-    lm = await PageLM.load(model.url, { ...threadOptions(), ...loadOptions, signal, onProgress: (progress) => views.progress.update(progress) });
-    await chat;
-    ready();
-  } catch (error) {
-    if (wasStopped(error, signal)) await welcome();
-    else problem(error, "The model could not be loaded");
+function hostChanged() {
+  const { state, model } = host;
+  bar.model.querySelector(".model-name").textContent = model?.short ?? "none";
+  bar.model.title = model?.name ?? "";
+  if (state === "ready") {
+    remember("model", model.local ? null : model.url);
+    keepForOffline(host.lm.info.variant);
+    // Where the focus was is gone with the gate.
+    if (!document.querySelector("dialog[open]") && (document.activeElement === document.body || gate.contains(document.activeElement))) chat.focus();
   }
-}
-
-function ready() {
-  views.chat.start(lm, model, () => settings);
-  show("chat");
-  bar.clear.hidden = false;
-  views.chat.focus();
-  document.title = `${model.short} – pagelm`;
-  announce(`${model.short} is ready.`);
-}
-
-function problem(error, title) {
-  views.problem.show(error, title);
-  show("problem");
-}
-
-/** Shows one view, and takes the focus along if it was in the one before. */
-function show(name) {
-  const held = document.querySelector("main").contains(document.activeElement);
-  for (const [key, view] of Object.entries(views)) view.hidden = key !== name;
-  document.body.dataset.view = name;
-  if (held) views[name].querySelector("h1")?.focus();
-}
-
-function threadOptions() {
-  return settings.threads === "1" ? { threads: 1 } : {};
 }
 
 async function openModels() {
-  dialogs.models.open(await storedModels(PageLM), model?.url, (await defaultModel()).url);
+  await dialogs.models.open(await host.storedModels(), host.model);
 }
 
-async function remove(url) {
+async function useModel(model) {
+  // The address names a model only until another is chosen.
+  history.replaceState(null, "", location.pathname + location.hash);
+  chat.stopAll();
+  await host.use(model);
+}
+
+async function removeModel(url) {
   try {
-    await PageLM.remove(url);
+    await host.remove(url);
     announce("Deleted.");
   } catch (error) {
-    announce(error.message);
+    notify(error.message);
   }
-  dialogs.models.show(await storedModels(PageLM), model?.url, (await defaultModel()).url);
+  await dialogs.models.show(await host.storedModels(), host.model);
+}
+
+function take(files) {
+  const model = files.find(({ name }) => /\.gguf$/i.test(name));
+  const talks = files.find(({ name, type }) => type === "application/json" && /conversations?\b.*\.json$/i.test(name));
+  if (model) useModel(localModel(model));
+  else if (talks) talks.text().then((text) => importJson(archive, text));
+  else chat.attach(files);
 }
 
 /** What the buttons under an error do, by remedy. */
 const remedies = {
-  retry: () => (PageLM ? load() : location.reload()),
-  reload: () => reload(loadOptions),
-  unstored: () => reload({ ...loadOptions, cache: false }),
-  single: () => reload({ ...loadOptions, threads: 1 }),
+  retry: () => (host.PageLM ? host.load() : location.reload()),
+  reload: () => host.reload(),
+  unstored: () => host.reload({ cache: false }),
+  single: () => host.reload({ threads: 1 }),
   choose: openModels,
-  refetch: async () => {
-    // What cannot be deleted is written over by the load.
-    await PageLM.remove(model.url).catch(() => {});
-    await reload(loadOptions);
-  },
+  clear: begin,
+  refetch: () => host.refetch(),
 };
 
-async function reload(options) {
-  loadOptions = options;
-  if (lm) {
-    views.chat.stop();
-    await lm.unload();
-    lm = undefined;
-  }
-  bar.clear.hidden = true;
-  await load();
-}
+const acts = {
+  begin,
+  help: () => dialogs.help.open(),
+  inspect: () => inspecting.open(),
+  regenerate: () => chat.regenerate(),
+  search: () => (side.show(), sidebar.focusSearch()),
+  settings: () => dialogs.settings.open(chat.talk.settings, host.lm?.info),
+  side: () => side.toggle(),
+  stop: () => chat.stop(),
+  write: () => chat.focus(),
+};
 
-bar.settings.addEventListener("click", () => dialogs.settings.open(settings, lm?.info));
-bar.models.addEventListener("click", openModels);
-bar.clear.addEventListener("click", () => views.chat.clear());
-dialogs.settings.addEventListener("settings", ({ detail }) => writeSettings((settings = detail)));
-dialogs.models.addEventListener("remove", ({ detail }) => remove(detail));
-views.welcome.addEventListener("accept", () => load());
-views.welcome.addEventListener("choose", openModels);
-views.progress.addEventListener("cancel", () => loading.abort());
-document.addEventListener("remedy", ({ detail }) => remedies[detail]());
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && lm && !document.querySelector("dialog[open]")) views.chat.stop();
+bar.begin.addEventListener("click", begin);
+bar.model.addEventListener("click", openModels);
+bar.settings.addEventListener("click", acts.settings);
+bar.more.addEventListener("click", () => openMenu(bar.more, conversationActs(archive, chat.talk.conversation)));
+gate.addEventListener("choose", openModels);
+sidebar.addEventListener("chosen", () => side.close());
+sidebar.addEventListener("help", acts.help);
+sidebar.addEventListener("all", ({ detail }) => openMenu(detail, archiveActs(archive)));
+sidebar.addEventListener("theme", ({ detail }) => {
+  openMenu(detail, Object.entries(THEMES).map(([name, label]) => ({ label, checked: theme() === name, act: () => setTheme(name) })));
 });
+dialogs.settings.addEventListener("settings", ({ detail }) => {
+  writeSettings(detail);
+  chat.talk.set(detail);
+});
+dialogs.settings.addEventListener("theme", ({ detail }) => setTheme(detail));
+dialogs.settings.addEventListener("threads", ({ detail }) => setThreads(detail));
+dialogs.models.addEventListener("use", ({ detail }) => useModel(detail));
+dialogs.models.addEventListener("file", ({ detail }) => useModel(localModel(detail)));
+dialogs.models.addEventListener("remove", ({ detail }) => removeModel(detail));
+document.addEventListener("remedy", ({ detail }) => {
+  if (detail !== "clear" && detail !== "choose") chat.stopAll();
+  remedies[detail]();
+});
+window.addEventListener("hashchange", open);
+window.addEventListener("pagehide", () => keepDraft(chat.talk?.id, chat.draft));
+listen(acts);
+onDrop(take);
 
 start();

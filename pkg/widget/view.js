@@ -22,21 +22,24 @@ export class View {
   #turns = [];
   #pinned = true;
 
-  constructor(host, words, actions) {
+  constructor(host, words, actions, sheets) {
     this.#words = words;
     this.#actions = actions;
     const root = host.attachShadow({ mode: "open", delegatesFocus: true });
-    this.#parts = parts(words);
-    const { launcher, panel, style } = this.#parts;
+    this.#parts = parts(words, sheets);
+    const { launcher, panel, styles } = this.#parts;
     // Unstyled, it would flash.
     for (const part of [launcher, panel]) part.hidden = true;
+    let open = styles.length;
     const styled = () => {
-      this.#styled = true;
+      this.#styled = --open === 0;
       this.#show();
     };
-    style.addEventListener("load", styled);
-    style.addEventListener("error", styled);
-    root.append(style, launcher, panel);
+    for (const style of styles) {
+      style.addEventListener("load", styled, { once: true });
+      style.addEventListener("error", styled, { once: true });
+    }
+    root.append(...styles, launcher, panel);
     this.#listen();
   }
 
@@ -74,6 +77,7 @@ export class View {
     this.answering(true);
     const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text));
     this.#turns.push(turn);
+    this.#parts.clear.hidden = false;
     this.#pinned = true;
     this.#parts.log.append(turn.element);
     this.#follow();
@@ -82,6 +86,7 @@ export class View {
 
   clear() {
     for (const turn of this.#turns.splice(0)) turn.element.remove();
+    this.#parts.clear.hidden = true;
   }
 
   /** Whether an answer is being written. */
@@ -203,8 +208,8 @@ export class View {
   }
 }
 
-function parts(words) {
-  const style = build("link", { rel: "stylesheet", href: new URL("../page-lm.css", import.meta.url).href });
+function parts(words, sheets) {
+  const styles = sheets.map(({ href }) => build("link", { rel: "stylesheet", href }));
   const face = [icon("chat"), build("span", {}, words.launcher)];
   const launcher = build("div", { class: "launcher" });
   launcher.append(build("button", { type: "button", part: "launcher" }, build("slot", { name: "launcher" }, ...face)));
@@ -212,6 +217,7 @@ function parts(words) {
   const clear = button("clear", "quiet", icon("clear"));
   clear.setAttribute("aria-label", words.clear);
   clear.title = words.clear;
+  clear.hidden = true; // there is nothing to clear yet
   const close = button("close", "quiet close", icon("close"));
   close.setAttribute("aria-label", words.close);
   close.title = words.close;
@@ -224,7 +230,7 @@ function parts(words) {
   const form = build("form", { part: "form" }, input, send);
   const live = build("p", { class: "unseen", role: "status" });
   const panel = build("section", { class: "panel", part: "panel" }, header, log, sheet, form, live);
-  return { style, launcher, panel, title, clear, close, log, sheet, form, input, send, live };
+  return { styles, launcher, panel, title, clear, close, log, sheet, form, input, send, live };
 }
 
 function button(part, look, face, act) {

@@ -32,6 +32,7 @@ pub(super) fn environment() -> Environment<'static> {
         matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String)
     });
     environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+    environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
     environment
 }
 

@@ -38,6 +38,15 @@ pub(super) fn call(
                 };
                 return Ok(Tuple::from([head.into(), middle.into(), tail.into()]).into());
             }
+            "index" => {
+                let (part,): (&str,) = from_args(args)?;
+                let Some(at) = text.find(part) else {
+                    let what = "the text does not have that part";
+                    return Err(Error::new(ErrorKind::InvalidOperation, what));
+                };
+                return Ok(Value::from(text[..at].chars().count()));
+            }
+            "ljust" | "rjust" | "center" | "zfill" => return pad(text, method, args),
             "split" | "rsplit" => return split(text, method == "rsplit", args),
             _ => {}
         }
@@ -57,6 +66,32 @@ fn non_empty(separator: &str) -> Result<&str, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "empty separator"));
     }
     Ok(separator)
+}
+
+/// The widest text that padding makes.
+const MAX_WIDTH: usize = 1 << 16;
+
+/// `str.ljust`, `rjust`, `center` (with a fill character) and `zfill`.
+fn pad(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
+    let (width, given): (usize, Option<&str>) = from_args(args)?;
+    if width > MAX_WIDTH {
+        return Err(Error::new(ErrorKind::InvalidOperation, "too wide"));
+    }
+    let missing = width.saturating_sub(text.chars().count());
+    let fill = |n: usize| given.unwrap_or(" ").repeat(n);
+    Ok(Value::from(match method {
+        "ljust" => format!("{text}{}", fill(missing)),
+        "rjust" => format!("{}{text}", fill(missing)),
+        "center" => {
+            // Python puts the odd one on the left where the width is odd.
+            let left = missing / 2 + (missing & width & 1);
+            format!("{}{text}{}", fill(left), fill(missing - left))
+        }
+        _ => {
+            let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
+            format!("{sign}{}{digits}", "0".repeat(missing))
+        }
+    }))
 }
 
 /// `str.split(sep=None, maxsplit=-1)` and `str.rsplit`, by position or keyword.
@@ -152,6 +187,12 @@ mod tests {
             ("'  a  b  c  '.split(maxsplit=1)", "['a', 'b  c  ']"),
             ("'  a  b  c  '.rsplit(none, 1)", "['  a  b', 'c']"),
             ("'abc'.split('')", "error"),
+            ("'aéb'.index('b')", "2"),
+            ("'a'.index('b')", "error"),
+            ("'a'.ljust(3) ~ 'a'.rjust(3, '.') ~ '|'", "a  ..a|"),
+            ("'a'.center(4) ~ 'ab'.center(5, '*') ~ '|'", " a  **ab*|"),
+            ("'-5'.zfill(4) ~ 'abc'.zfill(2)", "-005abc"),
+            ("'a'.ljust(99999999999)", "error"),
             ("[3, 4].index(4)", "1"),
             ("[3, 4].index(5)", "error"),
             ("'  x '.strip().upper()", "X"),

@@ -16,7 +16,9 @@ mod generation;
 mod json;
 mod limits;
 mod methods;
+mod reasoning;
 mod template;
 
 pub use limits::{MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION, MAX_TEMPLATE_BYTES};
+pub use reasoning::{Parts, ReasoningStream};
 pub use template::{ChatTemplate, RenderInput};

@@ -2,11 +2,12 @@
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::content::ContentForm;
 use super::environment::{environment, template_error};
 use super::limits::{CappedOutput, MAX_TEMPLATE_BYTES};
+use super::reasoning::{self, ReasoningStream, Tags};
 use super::{clock, generation};
 use crate::gguf::Metadata;
 use crate::tokenizer::Tokenizer;
@@ -46,7 +47,10 @@ pub struct ChatTemplate {
     bos: String,
     eos: String,
     form: ContentForm,
+    tags: Option<Tags>,
     clock: Option<fn() -> i64>,
+    /// The one for requests with tools, where a model has one of its own for them.
+    tool_use: Option<Box<ChatTemplate>>,
 }
 
 impl ChatTemplate {
@@ -69,8 +73,10 @@ impl ChatTemplate {
             bos: bos.to_owned(),
             eos: eos.to_owned(),
             form: ContentForm::Either,
+            tags: reasoning::tags(source),
             // The probe must not fail for want of a date.
             clock: Some(|| 0),
+            tool_use: None,
         };
         template.form = ContentForm::probe(|messages| {
             let input =
@@ -82,14 +88,26 @@ impl ChatTemplate {
     }
 
     /// The template of a model (`tokenizer.chat_template`); `None` where it has none:
-    /// then [`ChatTemplate::plain`] is for it.
+    /// then [`ChatTemplate::plain`] is for it. Of named templates
+    /// (`tokenizer.chat_template.NAME`), `default` stands in for that one, and `tool_use` is
+    /// taken for requests with tools, as Hugging Face does.
     ///
     /// # Errors
-    /// As [`ChatTemplate::new`]; [`Error::BadMetadata`] if the key holds no string.
+    /// As [`ChatTemplate::new`]; [`Error::BadMetadata`] if a key holds no string.
     pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>> {
+        const KEY: &str = "tokenizer.chat_template";
         let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
-        let Some(source) = metadata.opt_str("tokenizer.chat_template")? else { return Ok(None) };
-        Self::new(source, &text(tokenizer.bos()), &text(tokenizer.eos())).map(Some)
+        let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
+        let named = |name: &str| metadata.opt_str(&format!("{KEY}.{name}"));
+        let source =
+            metadata.opt_str(KEY)?.map_or_else(|| named("default"), |own| Ok(Some(own)))?;
+        let tool_use = named("tool_use")?;
+        let Some(source) = source.or(tool_use) else { return Ok(None) };
+        let mut template = Self::new(source, &bos, &eos)?;
+        if let Some(tool_use) = tool_use.filter(|tool_use| *tool_use != source) {
+            template.tool_use = Some(Box::new(Self::new(tool_use, &bos, &eos)?));
+        }
+        Ok(Some(template))
     }
 
     /// The format for models without a template of their own: the system message and
@@ -105,6 +123,27 @@ impl ChatTemplate {
     /// templates that ask first fall back to a date of their own.
     pub fn set_clock(&mut self, clock: fn() -> i64) {
         self.clock = Some(clock);
+        if let Some(tool_use) = &mut self.tool_use {
+            tool_use.set_clock(clock);
+        }
+    }
+
+    /// Separates reasoning from the answer that follows `prompt`, if this template's model
+    /// reasons.
+    pub fn reasoning(&self, prompt: &str) -> ReasoningStream {
+        ReasoningStream::new(self.tags, prompt)
+    }
+
+    /// What the template writes behind an answer, up to the next message; `None` where it
+    /// cannot be found. Its first token ends answers.
+    pub(crate) fn end_of_answer(&self) -> Option<String> {
+        const ANSWER: &str = "Zq7answer";
+        let message = |role: &str, content: &str| json!({ "role": role, "content": content });
+        let messages =
+            json!([message("user", "a"), message("assistant", ANSWER), message("user", "b")]);
+        let input = RenderInput { messages, add_generation_prompt: false, variables: Map::new() };
+        let text = self.render(&input).ok()?;
+        text.split_once(ANSWER).map(|(_, end)| end.trim_start().to_owned())
     }
 
     /// Renders messages to the prompt's text.
@@ -114,6 +153,12 @@ impl ChatTemplate {
     /// line where the template fails, calls `raise_exception` (its words are the
     /// error's) or passes a limit of [`crate::chat`].
     pub fn render(&self, input: &RenderInput) -> Result<String> {
+        let has_tools = || input.variables.get("tools").and_then(|tools| tools.as_array());
+        if let Some(tool_use) = &self.tool_use
+            && has_tools().is_some_and(|tools| !tools.is_empty())
+        {
+            return tool_use.render(input);
+        }
         let messages = self.form.adapt(&input.messages)?;
         let mut variables: Vec<(&str, Value)> = vec![
             ("bos_token", Value::from(self.bos.as_str())),
@@ -147,7 +192,6 @@ impl ChatTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn render(source: &str, messages: serde_json::Value) -> Result<String> {
         let template = ChatTemplate::new(source, "<s>", "</s>")?;
@@ -207,6 +251,35 @@ mod tests {
         });
         input.variables = variables.as_object().expect("an object").clone();
         assert_eq!(template.render(&input).as_deref(), Ok("B|</s>|False|True|True|True|False|0"));
+    }
+
+    #[test]
+    fn a_named_template_is_for_tools() {
+        use crate::gguf::{Array, Metadata, Value};
+        let string = |text: &str| Value::String(text.to_owned());
+        let template = |pairs: &[(&str, &str)]| {
+            let mut all = vec![
+                ("tokenizer.ggml.model".to_owned(), string("llama")),
+                ("tokenizer.ggml.tokens".to_owned(), Value::Array(Array::String(vec!["a".into()]))),
+            ];
+            for (name, text) in pairs {
+                all.push((format!("tokenizer.chat_template{name}"), string(text)));
+            }
+            let metadata = Metadata::new(all).expect("distinct keys");
+            let tokenizer = Tokenizer::from_gguf(&metadata).expect("builds");
+            ChatTemplate::from_gguf(&metadata, &tokenizer).expect("parses")
+        };
+        let text = |template: Option<ChatTemplate>, tools: serde_json::Value| {
+            let variables = Map::from_iter([("tools".to_owned(), tools)]);
+            let input = RenderInput { messages: json!([]), add_generation_prompt: true, variables };
+            template.expect("has one").render(&input).expect("renders")
+        };
+        let both = || template(&[("", "own"), (".tool_use", "tools"), (".default", "no")]);
+        assert_eq!(text(both(), json!([])), "own");
+        assert_eq!(text(both(), json!([{}])), "tools");
+        assert_eq!(text(template(&[(".default", "d")]), json!([{}])), "d");
+        assert_eq!(text(template(&[(".tool_use", "t")]), json!(null)), "t");
+        assert!(template(&[(".rag", "r")]).is_none());
     }
 
     #[test]

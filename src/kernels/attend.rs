@@ -4,7 +4,7 @@
 //! both products are then the tile of the float kernels.
 
 use super::PANEL_ROWS;
-use super::f32x4::F32x4;
+use super::f32x4::{F32x4, HalfReader};
 use super::float::{FloatWeight, tile};
 use super::product::put;
 
@@ -28,11 +28,17 @@ impl Half {
 
 impl FloatWeight for Half {
     const SCALE: f32 = 1.0;
+    type Reader = HalfReader;
 
     #[inline(always)]
-    unsafe fn load8(p: *const Half) -> [F32x4; 2] {
+    fn reader() -> HalfReader {
+        HalfReader::new()
+    }
+
+    #[inline(always)]
+    unsafe fn load8(p: *const Half, reader: HalfReader) -> [F32x4; 2] {
         // SAFETY: by the caller.
-        unsafe { [F32x4::from_f16_scaled(p.cast()), F32x4::from_f16_scaled(p.add(4).cast())] }
+        unsafe { [reader.read4(p.cast()), reader.read4(p.add(4).cast())] }
     }
 }
 

@@ -2,6 +2,10 @@
 #[derive(Clone, Copy)]
 pub(crate) struct F32x4([f32; 4]);
 
+/// Reads binary16.
+#[derive(Clone, Copy)]
+pub(crate) struct HalfReader;
+
 impl F32x4 {
     #[inline(always)]
     fn zip(self, o: Self, f: impl Fn(f32, f32) -> f32) -> Self {
@@ -51,19 +55,6 @@ impl F32x4 {
     pub(crate) unsafe fn load_splat(p: *const f32) -> Self {
         // SAFETY: by the caller.
         Self::splat(unsafe { *p })
-    }
-
-    /// Four finite IEEE binary16 values times 2^-112, exactly (subnormals too):
-    /// multiply by [`super::F16_SCALE`] for the values themselves.
-    ///
-    /// # Safety
-    /// `p` must be valid for reading four u16.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn from_f16_scaled(p: *const u16) -> Self {
-        // SAFETY: by the caller; an array of u16 needs no more alignment than u16.
-        let h = unsafe { p.cast::<[u16; 4]>().read_unaligned() };
-        F32x4(h.map(|h| f32::from_bits((((h as i16 as i32) << 13) as u32) & 0x8fff_e000)))
     }
 
     #[inline(always)]
@@ -140,4 +131,24 @@ impl F32x4 {
 fn round_ties_even(x: f32) -> f32 {
     const MAGIC: f32 = 12_582_912.0;
     (x + MAGIC) - MAGIC
+}
+
+impl HalfReader {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        HalfReader
+    }
+
+    /// Four finite IEEE binary16 values times 2^-112, exactly (subnormals too):
+    /// multiply by [`super::F16_SCALE`] for the values themselves.
+    ///
+    /// # Safety
+    /// `p` must be valid for reading four u16.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn read4(self, p: *const u16) -> F32x4 {
+        // SAFETY: by the caller; an array of u16 needs no more alignment than u16.
+        let h = unsafe { p.cast::<[u16; 4]>().read_unaligned() };
+        F32x4(h.map(|h| f32::from_bits((((h as i16 as i32) << 13) as u32) & 0x8fff_e000)))
+    }
 }

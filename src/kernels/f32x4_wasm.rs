@@ -4,6 +4,10 @@ use core::arch::wasm32::*;
 #[derive(Clone, Copy)]
 pub(crate) struct F32x4(v128);
 
+/// Reads binary16. To be made before a loop.
+#[derive(Clone, Copy)]
+pub(crate) struct HalfReader(v128);
+
 impl F32x4 {
     #[inline(always)]
     pub(crate) fn zero() -> Self {
@@ -79,19 +83,6 @@ impl F32x4 {
         unsafe { v128_store(p.cast(), self.0) }
     }
 
-    /// Four finite IEEE binary16 values times 2^-112, exactly (subnormals too):
-    /// multiply by [`super::F16_SCALE`] for the values themselves.
-    ///
-    /// # Safety
-    /// `p` must be valid for reading four u16.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn from_f16_scaled(p: *const u16) -> Self {
-        // SAFETY: by the caller.
-        let v = unsafe { i32x4_load_extend_i16x4(p.cast()) };
-        F32x4(v128_and(i32x4_shl(v, 13), i32x4_splat(0x8fff_e000_u32 as i32)))
-    }
-
     #[inline(always)]
     pub(crate) fn add(self, o: Self) -> Self {
         F32x4(f32x4_add(self.0, o.0))
@@ -148,8 +139,9 @@ impl F32x4 {
     /// 2^n for integral n in -126..=127.
     #[inline(always)]
     pub(crate) fn exp2_integer(self) -> Self {
-        let n = i32x4_trunc_sat_f32x4(self.0);
-        F32x4(i32x4_shl(i32x4_add(n, i32x4_splat(127)), 23))
+        // Of 1.5·2^23 + n the lowest bits are those of n: cheaper than a saturating conversion.
+        let n = f32x4_add(self.0, f32x4_splat(1.5 * (1 << 23) as f32));
+        F32x4(i32x4_add(i32x4_shl(n, 23), f32x4_splat(1.0)))
     }
 
     /// Lanes of `self`, or 0 where `x` is below `limit`.
@@ -171,4 +163,31 @@ impl F32x4 {
         let a = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         f32x4_extract_lane::<0>(a).max(f32x4_extract_lane::<1>(a))
     }
+}
+
+impl HalfReader {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        HalfReader(opaque(i32x4_splat(0x8fff_e000_u32 as i32)))
+    }
+
+    /// Four finite IEEE binary16 values times 2^-112, exactly (subnormals too):
+    /// multiply by [`super::F16_SCALE`] for the values themselves.
+    ///
+    /// # Safety
+    /// `p` must be valid for reading four u16.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn read4(self, p: *const u16) -> F32x4 {
+        // SAFETY: by the caller.
+        let v = unsafe { i32x4_load_extend_i16x4(p.cast()) };
+        F32x4(v128_and(i32x4_shl(v, 13), self.0))
+    }
+}
+
+/// A constant that stays in a register: V8 makes one it knows anew at every use, which takes
+/// three instructions.
+#[inline(always)]
+pub(crate) fn opaque(constant: v128) -> v128 {
+    core::hint::black_box(constant)
 }

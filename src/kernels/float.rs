@@ -3,7 +3,7 @@
 //! Packed layout: panels of 8 rows, `[k][8]`, in f32 or f16. The same tile serves
 //! attention, whose keys and values have that shape too.
 
-use super::f32x4::{F16_SCALE, F32x4};
+use super::f32x4::{F16_SCALE, F32x4, HalfReader};
 use super::level::Tile;
 use super::product::{put, put_tokens};
 use super::stripe::Stripe;
@@ -13,19 +13,27 @@ use super::{PANEL_ROWS, PANEL_TOKENS};
 pub(crate) trait FloatWeight: Copy {
     /// What a product has to be multiplied by at its end.
     const SCALE: f32;
+    /// What reading takes, to be made before a loop.
+    type Reader: Copy;
+
+    fn reader() -> Self::Reader;
 
     /// 8 values.
     ///
     /// # Safety
     /// `p` must be valid for reading 8 values.
-    unsafe fn load8(p: *const Self) -> [F32x4; 2];
+    unsafe fn load8(p: *const Self, reader: Self::Reader) -> [F32x4; 2];
 }
 
 impl FloatWeight for f32 {
     const SCALE: f32 = 1.0;
+    type Reader = ();
 
     #[inline(always)]
-    unsafe fn load8(p: *const f32) -> [F32x4; 2] {
+    fn reader() {}
+
+    #[inline(always)]
+    unsafe fn load8(p: *const f32, (): ()) -> [F32x4; 2] {
         // SAFETY: by the caller.
         unsafe { [F32x4::load(p), F32x4::load(p.add(4))] }
     }
@@ -33,11 +41,17 @@ impl FloatWeight for f32 {
 
 impl FloatWeight for u16 {
     const SCALE: f32 = F16_SCALE;
+    type Reader = HalfReader;
 
     #[inline(always)]
-    unsafe fn load8(p: *const u16) -> [F32x4; 2] {
+    fn reader() -> HalfReader {
+        HalfReader::new()
+    }
+
+    #[inline(always)]
+    unsafe fn load8(p: *const u16, reader: HalfReader) -> [F32x4; 2] {
         // SAFETY: by the caller.
-        unsafe { [F32x4::from_f16_scaled(p), F32x4::from_f16_scaled(p.add(4))] }
+        unsafe { [reader.read4(p), reader.read4(p.add(4))] }
     }
 }
 
@@ -54,10 +68,11 @@ pub(crate) unsafe fn tile<W: FloatWeight, const R: usize>(
     k: usize,
 ) -> Tile<R> {
     let mut sum = [[F32x4::zero(); 2]; R];
+    let reader = W::reader();
     for i in 0..k {
         // SAFETY: by the caller.
         unsafe {
-            let [b0, b1] = W::load8(b.add(i * b_stride));
+            let [b0, b1] = W::load8(b.add(i * b_stride), reader);
             for (r, sum) in sum.iter_mut().enumerate() {
                 let x = F32x4::load_splat(a.add(r * a_stride + i));
                 *sum = [x.mul_add(b0, sum[0]), x.mul_add(b1, sum[1])];

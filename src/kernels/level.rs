@@ -110,6 +110,12 @@ pub(crate) trait Level {
     /// # Safety
     /// `panel` must be valid for `n_blocks` blocks, `out` for as many of Q8.
     unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8);
+
+    /// Bytes from one block of one token to the next in symmetric form: at most
+    /// [`Level::SYMMETRIC_X`].
+    fn symmetric_stride() -> usize {
+        Self::SYMMETRIC_X
+    }
 }
 
 /// Bytes of one unpacked Q4 block of a panel.

@@ -140,7 +140,7 @@ impl<L: Level, T: Levels> Weights<L> for Table4<T> {
             // written before it is read.
             let [tile] = unsafe {
                 L::table4_unpack(&T::LEVELS, panel.add(b * TABLE4_BLOCK), n, q8);
-                L::q8_tile::<1>(q8, x.add(b * L::SYMMETRIC_X), n)
+                L::q8_tile::<1>(q8, x.add(b * L::symmetric_stride()), n)
             };
             sum[0] = [sum[0][0].add(tile[0]), sum[0][1].add(tile[1])];
         }

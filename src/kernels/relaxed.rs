@@ -1,14 +1,16 @@
 //! Relaxed SIMD: 8-bit dot products.
 //!
-//! Their second operand must stay in 0..=127 for the result to be the same everywhere.
-//! Nibbles and Q7 do. For Q8 the activation x is written as x + 127 = a + b with both in
-//! 0..=127, and w·x = w·a + w·b - 127·Σw: two dots and no loss.
+//! What a second operand's byte beyond 0..=127 means is the engine's choice. Nibbles and Q7
+//! keep below. For Q8 the choice is looked at ([`dot_instruction`]), and activations are
+//! written so that it does not matter: as they are where bytes are signed, plus 128 where
+//! they are not. The integers that come out are the same.
 //!
 //! `i32x4.relaxed_dot_i8x16_i7x16_add_s` is one instruction where the CPU has VNNI or SDOT,
-//! and three elsewhere. There, products of nibbles are better summed as i16, which takes
-//! two and cannot overflow within a block: 8 · 2 · 15 · 127 < 2^15.
+//! and three elsewhere, which may saturate. There, products of nibbles are better summed as
+//! i16, which takes two and cannot overflow within a block: 8 · 2 · 15 · 127 < 2^15; and for
+//! Q8 the activation x is written as x + 127 = a + b with both in 0..=127, two dots.
 
-use super::f32x4::F32x4;
+use super::f32x4::{F32x4, HalfReader, opaque};
 use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::simd128::{
     Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
@@ -46,19 +48,9 @@ impl Level for Relaxed {
         n_blocks: usize,
         out: &mut [u8],
     ) {
-        for (b, out) in out.chunks_exact_mut(T * Self::SYMMETRIC_X).take(n_blocks).enumerate() {
-            for t in 0..T {
-                let q = quantise_block(block_of(x, stride, t, b));
-                for (half, q) in q.q.into_iter().enumerate() {
-                    let shifted = i8x16_add(q, i8x16_splat(127));
-                    let a = u8x16_shr(shifted, 1);
-                    let b = i8x16_sub(shifted, a);
-                    let out = &mut out[32 * T * half..];
-                    scatter8::<T>(i32x4_shuffle::<0, 4, 1, 5>(a, b), out, t);
-                    scatter8::<T>(i32x4_shuffle::<2, 6, 3, 7>(a, b), &mut out[16 * T..], t);
-                }
-                put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
-            }
+        match dot_instruction() {
+            Some(second) => quantise_whole::<T>(x, stride, n_blocks, second.offset() as i8, out),
+            None => quantise_halves::<T>(x, stride, n_blocks, out),
         }
     }
 
@@ -66,16 +58,16 @@ impl Level for Relaxed {
     unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
         // SAFETY: by the caller.
         unsafe {
-            match has_dot_instruction() {
-                true => q4_tile1::<H, false>(panel, x, n_blocks),
-                false => q4_tile1::<H, true>(panel, x, n_blocks),
+            match dot_instruction() {
+                Some(_) => q4_tile1::<H, false>(panel, x, n_blocks),
+                None => q4_tile1::<H, true>(panel, x, n_blocks),
             }
         }
     }
 
     #[inline(always)]
     unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
-        let mask = i8x16_splat(15);
+        let mask = opaque(i8x16_splat(15));
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -102,9 +94,9 @@ impl Level for Relaxed {
     ) -> Tile<4> {
         // SAFETY: by the caller; unpacked Q4 is what Q7 is.
         unsafe {
-            match has_dot_instruction() {
-                true => byte_tile::<4, H, false>(unpacked, x, n_blocks),
-                false => byte_tile::<4, H, true>(unpacked, x, n_blocks),
+            match dot_instruction() {
+                Some(_) => byte_tile::<4, H, false>(unpacked, x, n_blocks),
+                None => byte_tile::<4, H, true>(unpacked, x, n_blocks),
             }
         }
     }
@@ -121,68 +113,64 @@ impl Level for Relaxed {
 
     #[inline(always)]
     unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
-        let (mut w, mut x) = (panel, x);
-        let mut sum = [[F32x4::zero(); 2]; T];
-        let pairs = black_box(BLOCK / 8);
-        for _ in 0..n_blocks {
-            // SAFETY: the caller gives n_blocks blocks of each.
-            unsafe {
-                let mut acc = [[i32x4_splat(0); 2]; T];
-                // One token leaves registers free: a second chain of sums hides latency.
-                let mut acc_b = [[i32x4_splat(0); 2]; T];
-                let (mut q, mut xq) = (w, x);
-                for _ in 0..pairs {
-                    for g in 0..2 {
-                        let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
-                        for t in 0..T {
-                            let at = 8 * (T * g + t);
-                            let (a, b) = (splat4(xq, at), splat4(xq, at + 4));
-                            acc[t] =
-                                [dot::<false>(w0, a, acc[t][0]), dot::<false>(w1, a, acc[t][1])];
-                            if T == 1 {
-                                acc_b[t] = [
-                                    dot::<false>(w0, b, acc_b[t][0]),
-                                    dot::<false>(w1, b, acc_b[t][1]),
-                                ];
-                            } else {
-                                acc[t] = [
-                                    dot::<false>(w0, b, acc[t][0]),
-                                    dot::<false>(w1, b, acc[t][1]),
-                                ];
-                            }
-                        }
-                    }
-                    q = q.add(64);
-                    xq = xq.add(16 * T);
-                }
-                let c127 = i32x4_splat(127);
-                let row_sum = |half: usize| {
-                    i32x4_mul(i32x4_load_extend_i16x4(w.add(Q8_SUM + 8 * half).cast()), c127)
-                };
-                let d = |half: usize| F32x4::from_f16_scaled(w.add(Q8_D + 8 * half).cast());
-                let (sums, d) = ([row_sum(0), row_sum(1)], [d(0), d(1)]);
-                for t in 0..T {
-                    let dx = F32x4::load_splat(x.add(2 * BLOCK * T + 4 * t).cast());
-                    for half in 0..2 {
-                        let mut a = acc[t][half];
-                        if T == 1 {
-                            a = i32x4_add(a, acc_b[t][half]);
-                        }
-                        let a = to_f32(i32x4_sub(a, sums[half]));
-                        sum[t][half] = a.mul_add(d[half].mul(dx), sum[t][half]);
-                    }
-                }
-                w = w.add(Q8_BLOCK);
-                x = x.add(T * Self::SYMMETRIC_X);
+        // SAFETY: by the caller; the form of x is that of `quantise_symmetric`.
+        unsafe {
+            match dot_instruction() {
+                Some(second) => q8_tile::<T>(panel, x, n_blocks, second),
+                None => q8_tile_in_halves::<T>(panel, x, n_blocks),
             }
         }
-        finish(sum)
     }
 
     #[inline(always)]
     unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
         // SAFETY: by the caller.
         unsafe { table4_unpack(levels, panel, n_blocks, out) }
+    }
+
+    #[inline(always)]
+    fn symmetric_stride() -> usize {
+        match dot_instruction() {
+            Some(_) => BLOCK + 4,
+            None => Self::SYMMETRIC_X,
+        }
+    }
+}
+
+/// Symmetric form, all bytes `offset` (modulo 256) above the activations.
+fn quantise_whole<const T: usize>(
+    x: &[f32],
+    stride: usize,
+    n_blocks: usize,
+    offset: i8,
+    out: &mut [u8],
+) {
+    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
+        for t in 0..T {
+            let q = quantise_block(block_of(x, stride, t, b));
+            let [low, high] = q.q.map(|q| i8x16_add(q, i8x16_splat(offset)));
+            scatter4::<T>(low, out, t);
+            scatter4::<T>(high, &mut out[16 * T..], t);
+            put_f32(out, BLOCK * T + 4 * t, q.d * X_SCALE);
+        }
+    }
+}
+
+/// Symmetric form, activations x as a and b, x + 127 = a + b, both in 0..=127.
+fn quantise_halves<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
+    for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
+        for t in 0..T {
+            let q = quantise_block(block_of(x, stride, t, b));
+            for (half, q) in q.q.into_iter().enumerate() {
+                let shifted = i8x16_add(q, i8x16_splat(127));
+                let a = u8x16_shr(shifted, 1);
+                let b = i8x16_sub(shifted, a);
+                let out = &mut out[32 * T * half..];
+                scatter8::<T>(i32x4_shuffle::<0, 4, 1, 5>(a, b), out, t);
+                scatter8::<T>(i32x4_shuffle::<2, 6, 3, 7>(a, b), &mut out[16 * T..], t);
+            }
+            put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
+        }
     }
 }
 
@@ -196,10 +184,11 @@ unsafe fn q4_tile1<const H: usize, const SHORT: bool>(
     x: *const u8,
     n_blocks: usize,
 ) -> Tile<1> {
-    let mask = i8x16_splat(15);
+    let mask = opaque(i8x16_splat(15));
     let (mut w, mut x) = (panel, x);
     let mut sum = [F32x4::zero(); 2];
     let rounds = black_box(2 / H); // hidden, so that LLVM does not unroll into spills
+    let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
@@ -220,7 +209,7 @@ unsafe fn q4_tile1<const H: usize, const SHORT: bool>(
                     xq = xq.add(16);
                 }
                 let acc = [total::<SHORT>(a0, b0), total::<SHORT>(a1, b1)];
-                let scales = Affine::of::<1, H>(w.add(Q4_D), x.add(BLOCK), 0, part);
+                let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(BLOCK), 0, part);
                 sum = scales.add(acc, sum);
             }
             w = w.add(q4_block(H));
@@ -242,8 +231,9 @@ unsafe fn byte_tile<const T: usize, const H: usize, const SHORT: bool>(
     n_blocks: usize,
 ) -> Tile<T> {
     let (mut w, mut x) = (panel, x);
-    let mut sum = [[F32x4::zero(); 2]; T];
+    let mut sum = Sums::<T>::zero();
     let pairs = black_box(BLOCK / 8 / H);
+    let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
@@ -269,12 +259,113 @@ unsafe fn byte_tile<const T: usize, const H: usize, const SHORT: bool>(
                         1 => total::<SHORT>(acc[t][i], acc_b[t][i]),
                         _ => total::<SHORT>(acc[t][i], zero),
                     });
-                    let scales = Affine::of::<T, H>(w.add(Q7_D), x.add(T * BLOCK), t, part);
-                    sum[t] = scales.add(both, sum[t]);
+                    let scales = Affine::of::<T, H>(reader, w.add(Q7_D), x.add(T * BLOCK), t, part);
+                    sum.add(t, |sum| scales.add(both, sum));
                 }
             }
             w = w.add(q7_block(H));
             x = x.add(T * Relaxed::AFFINE_X);
+        }
+    }
+    finish(sum.0)
+}
+
+/// Q8 where the dot product takes any byte: `x` is [`Second::offset`] above the activations.
+///
+/// # Safety
+/// As [`Level::q8_tile`].
+#[inline(always)]
+unsafe fn q8_tile<const T: usize>(
+    panel: *const u8,
+    x: *const u8,
+    n_blocks: usize,
+    second: Second,
+) -> Tile<T> {
+    let (mut w, mut x) = (panel, x);
+    let mut sum = Sums::<T>::zero();
+    let pairs = black_box(BLOCK / 8);
+    let offset = i32x4_splat(-second.offset());
+    let reader = HalfReader::new();
+    for _ in 0..n_blocks {
+        // SAFETY: the caller gives n_blocks blocks of each.
+        unsafe {
+            let [s0, s1] = [0, 8].map(|i| i32x4_load_extend_i16x4(w.add(Q8_SUM + i).cast()));
+            let mut acc = [[i32x4_mul(s0, offset), i32x4_mul(s1, offset)]; T];
+            // One token leaves registers free: a second chain of sums hides latency.
+            let mut acc_b = [[i32x4_splat(0); 2]; T];
+            let (mut q, mut xq) = (w, x);
+            for _ in 0..pairs {
+                for g in 0..2 {
+                    let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
+                    for t in 0..T {
+                        let x = splat4(xq, 4 * (T * g + t));
+                        let acc = if T == 1 && g == 1 { &mut acc_b[t] } else { &mut acc[t] };
+                        *acc = [dot::<false>(w0, x, acc[0]), dot::<false>(w1, x, acc[1])];
+                    }
+                }
+                q = q.add(64);
+                xq = xq.add(8 * T);
+            }
+            let [d0, d1] = [0, 8].map(|i| reader.read4(w.add(Q8_D + i).cast()));
+            for t in 0..T {
+                let dx = F32x4::load_splat(x.add(BLOCK * T + 4 * t).cast());
+                let [mut a0, mut a1] = acc[t];
+                if T == 1 {
+                    (a0, a1) = (i32x4_add(a0, acc_b[t][0]), i32x4_add(a1, acc_b[t][1]));
+                }
+                sum.add(t, |sum| {
+                    [to_f32(a0).mul_add(d0.mul(dx), sum[0]), to_f32(a1).mul_add(d1.mul(dx), sum[1])]
+                });
+            }
+            w = w.add(Q8_BLOCK);
+            x = x.add(T * Relaxed::SYMMETRIC_X);
+        }
+    }
+    finish(sum.0)
+}
+
+/// Q8 where the second operand must stay below 128: x + 127 = a + b.
+///
+/// # Safety
+/// As [`Level::q8_tile`].
+#[inline(always)]
+unsafe fn q8_tile_in_halves<const T: usize>(
+    panel: *const u8,
+    x: *const u8,
+    n_blocks: usize,
+) -> Tile<T> {
+    let (mut w, mut x) = (panel, x);
+    let mut sum = [[F32x4::zero(); 2]; T];
+    let groups = black_box(BLOCK / 4);
+    let offset = i32x4_splat(-127);
+    let reader = HalfReader::new();
+    for _ in 0..n_blocks {
+        // SAFETY: the caller gives n_blocks blocks of each.
+        unsafe {
+            let [s0, s1] = [0, 8].map(|i| i32x4_load_extend_i16x4(w.add(Q8_SUM + i).cast()));
+            let mut acc = [[i32x4_mul(s0, offset), i32x4_mul(s1, offset)]; T];
+            let (mut q, mut xq) = (w, x);
+            for _ in 0..groups {
+                let (w0, w1) = (load(q, 0), load(q, 16));
+                for (t, acc) in acc.iter_mut().enumerate() {
+                    for half in 0..2 {
+                        let x = splat4(xq, 8 * t + 4 * half);
+                        *acc = [dot::<false>(w0, x, acc[0]), dot::<false>(w1, x, acc[1])];
+                    }
+                }
+                q = q.add(32);
+                xq = xq.add(8 * T);
+            }
+            let [d0, d1] = [0, 8].map(|i| reader.read4(w.add(Q8_D + i).cast()));
+            for t in 0..T {
+                let dx = F32x4::load_splat(x.add(2 * BLOCK * T + 4 * t).cast());
+                sum[t] = [
+                    to_f32(acc[t][0]).mul_add(d0.mul(dx), sum[t][0]),
+                    to_f32(acc[t][1]).mul_add(d1.mul(dx), sum[t][1]),
+                ];
+            }
+            w = w.add(Q8_BLOCK);
+            x = x.add(T * Relaxed::SYMMETRIC_X);
         }
     }
     finish(sum)
@@ -299,11 +390,65 @@ fn total<const SHORT: bool>(a: v128, b: v128) -> v128 {
     }
 }
 
-/// Whether the engine makes one instruction of the i32 dot. Its result tells: beyond the
-/// bounds that make it portable, x86 without VNNI saturates sums of two products to i16.
+/// What the engine's dot instruction makes of a second operand's bytes beyond 127.
+#[derive(Clone, Copy, PartialEq)]
+enum Second {
+    /// x86 with VNNI: 128..=255.
+    Unsigned,
+    /// Arm: they are negative.
+    Signed,
+}
+
+impl Second {
+    /// What makes any i8 a second operand.
+    fn offset(self) -> i32 {
+        match self {
+            Second::Unsigned => 128,
+            Second::Signed => 0,
+        }
+    }
+}
+
+/// Whether the engine makes one instruction of the i32 dot, and which. Its result tells:
+/// beyond the bounds that make it portable, x86 without VNNI saturates sums of two products
+/// to i16.
 #[inline(always)]
-fn has_dot_instruction() -> bool {
+fn dot_instruction() -> Option<Second> {
     let beyond = black_box(i8x16_splat(-1)); // 255 where bytes are unsigned
     let dot = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(127), beyond, i32x4_splat(0));
-    i32x4_extract_lane::<0>(dot) != 2 * i16::MAX as i32
+    match i32x4_extract_lane::<0>(dot) {
+        UNSIGNED => Some(Second::Unsigned),
+        SIGNED => Some(Second::Signed),
+        _ => None,
+    }
+}
+
+const UNSIGNED: i32 = 4 * 127 * 255;
+const SIGNED: i32 = -4 * 127;
+
+/// Sums of a tile. With several tokens they stay in memory between blocks, as the integer
+/// sums need the registers: left to itself, V8 would spill those, in the innermost loop.
+struct Sums<const T: usize>(Tile<T>);
+
+impl<const T: usize> Sums<T> {
+    #[inline(always)]
+    fn zero() -> Self {
+        Sums([[F32x4::zero(); 2]; T])
+    }
+
+    #[inline(always)]
+    fn add(&mut self, t: usize, f: impl Fn([F32x4; 2]) -> [F32x4; 2]) {
+        let sum = &mut self.0[t];
+        if T == 1 {
+            *sum = f(*sum);
+            return;
+        }
+        // SAFETY: both are of a reference.
+        unsafe {
+            let before = [0, 1].map(|i| core::ptr::read_volatile(&sum[i]));
+            for (sum, after) in sum.iter_mut().zip(f(before)) {
+                core::ptr::write_volatile(sum, after);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Operations on single rows of f32.
 
-use super::f32x4::F32x4;
+use super::f32x4::{Exp, F32x4};
 
 /// out = x / sqrt(mean(x²) + eps) · weight (Zhang & Sennrich, 2019). All slices have one length.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
@@ -49,12 +49,12 @@ pub(crate) fn centre(row: &mut [f32]) {
 /// gate = silu(gate) · up, silu(x) = x / (1 + e^-x) (Shazeer, 2020).
 pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
     assert!(gate.len() == up.len());
-    let one = F32x4::splat(1.0);
+    let (exp, one) = (Exp::new(), F32x4::splat(1.0));
     let (gate4, gate_rest) = gate.as_chunks_mut::<4>();
     let (up4, up_rest) = up.as_chunks::<4>();
     for (gate, up) in gate4.iter_mut().zip(up4) {
         let g = F32x4::from_array(gate);
-        let e = F32x4::zero().sub(g).exp();
+        let e = exp.of(F32x4::zero().sub(g));
         g.div(one.add(e)).mul(F32x4::from_array(up)).write(gate);
     }
     for (gate, up) in gate_rest.iter_mut().zip(up_rest) {
@@ -65,14 +65,14 @@ pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
 /// row = gelu(row), gelu(x) = x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks &
 /// Gimpel, 2016): the form that GGUF models are run with, whatever they were trained with.
 pub(crate) fn gelu(row: &mut [f32]) {
-    let one = F32x4::splat(1.0);
+    let (exp, one) = (Exp::new(), F32x4::splat(1.0));
     // x · sigmoid(2u), u being what the tangent is taken of.
     let (c1, c3) = (F32x4::splat(GELU), F32x4::splat(0.044_715 * GELU));
     let (row4, rest) = row.as_chunks_mut::<4>();
     for row in row4 {
         let x = F32x4::from_array(row);
         let u = x.mul(x).mul_add(c3, c1).mul(x);
-        x.div(one.add(F32x4::zero().sub(u).exp())).write(row);
+        x.div(one.add(exp.of(F32x4::zero().sub(u)))).write(row);
     }
     for x in rest {
         let u = (*x * *x * 0.044_715 * GELU + GELU) * *x;
@@ -85,11 +85,11 @@ const GELU: f32 = 1.595_769;
 
 /// row = silu(row).
 pub(crate) fn silu(row: &mut [f32]) {
-    let one = F32x4::splat(1.0);
+    let (exp, one) = (Exp::new(), F32x4::splat(1.0));
     let (row4, rest) = row.as_chunks_mut::<4>();
     for row in row4 {
         let x = F32x4::from_array(row);
-        x.div(one.add(F32x4::zero().sub(x).exp())).write(row);
+        x.div(one.add(exp.of(F32x4::zero().sub(x)))).write(row);
     }
     for x in rest {
         *x /= 1.0 + (-*x).exp();
@@ -99,11 +99,11 @@ pub(crate) fn silu(row: &mut [f32]) {
 /// row = row · sigmoid(gate).
 pub(crate) fn sigmoid_mul(row: &mut [f32], gate: &[f32]) {
     assert!(row.len() == gate.len());
-    let one = F32x4::splat(1.0);
+    let (exp, one) = (Exp::new(), F32x4::splat(1.0));
     let (row4, rest) = row.as_chunks_mut::<4>();
     let (gate4, gate_rest) = gate.as_chunks::<4>();
     for (row, gate) in row4.iter_mut().zip(gate4) {
-        let e = F32x4::zero().sub(F32x4::from_array(gate)).exp();
+        let e = exp.of(F32x4::zero().sub(F32x4::from_array(gate)));
         F32x4::from_array(row).div(one.add(e)).write(row);
     }
     for (x, gate) in rest.iter_mut().zip(gate_rest) {
@@ -116,8 +116,9 @@ pub(crate) fn soft_cap(row: &mut [f32], cap: f32) {
     let (one, two) = (F32x4::splat(1.0), F32x4::splat(2.0));
     let (cap4, to_exponent) = (F32x4::splat(cap), F32x4::splat(2.0 / cap));
     let (row4, rest) = row.as_chunks_mut::<4>();
+    let exp = Exp::new();
     for row in row4 {
-        let e = F32x4::from_array(row).mul(to_exponent).exp();
+        let e = exp.of(F32x4::from_array(row).mul(to_exponent));
         one.sub(two.div(one.add(e))).mul(cap4).write(row);
     }
     for x in rest {
@@ -183,9 +184,9 @@ pub(crate) fn softmax_terms(scores: &mut [f32]) -> (f32, f32) {
         max = max.max(F32x4::from_array(s));
     }
     let max = max.max_lane();
-    let mut sum = F32x4::zero();
+    let (exp, mut sum) = (Exp::new(), F32x4::zero());
     for s in scores4.iter_mut() {
-        let e = F32x4::from_array(s).sub(F32x4::splat(max)).exp_or_zero();
+        let e = exp.of_or_zero(F32x4::from_array(s).sub(F32x4::splat(max)));
         sum = sum.add(e);
         e.write(s);
     }

@@ -7,7 +7,7 @@
 //! of Q7 come apart the same way, (0, 2), (1, 3) from one group and (4, 6), (5, 7) from the
 //! next.
 
-use super::f32x4::F32x4;
+use super::f32x4::{F32x4, HalfReader, opaque};
 use super::level::{
     Level, Q8_BLOCK, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block,
 };
@@ -69,10 +69,11 @@ impl Level for Simd128 {
 
     #[inline(always)]
     unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
-        let mask = i16x8_splat(15);
+        let mask = opaque(i16x8_splat(15));
         let (mut w, mut x) = (panel, x);
         let mut sum = [F32x4::zero(); 2];
         let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
+        let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -96,7 +97,7 @@ impl Level for Simd128 {
                         q = q.add(32);
                         xq = xq.add(16);
                     }
-                    let scales = Affine::of::<1, H>(w.add(Q4_D), x.add(2 * BLOCK), 0, part);
+                    let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(2 * BLOCK), 0, part);
                     sum = scales.add([a0, a1], sum);
                 }
                 w = w.add(q4_block(H));
@@ -108,7 +109,7 @@ impl Level for Simd128 {
 
     #[inline(always)]
     unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
-        let mask = i16x8_splat(15);
+        let mask = opaque(i16x8_splat(15));
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -138,6 +139,7 @@ impl Level for Simd128 {
         let (mut w, mut x) = (unpacked, x);
         let mut sum = [[F32x4::zero(); 2]; 4];
         let pairs = black_box(BLOCK / 2 / H);
+        let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -155,7 +157,7 @@ impl Level for Simd128 {
                     }
                     for t in 0..4 {
                         let x = x.add(8 * BLOCK);
-                        let scales = Affine::of::<4, H>(w.add(UNPACKED_D), x, t, part);
+                        let scales = Affine::of::<4, H>(reader, w.add(UNPACKED_D), x, t, part);
                         sum[t] = scales.add(acc[t], sum[t]);
                     }
                 }
@@ -172,10 +174,11 @@ impl Level for Simd128 {
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<T> {
-        let mask = i16x8_splat(0xff);
+        let mask = opaque(i16x8_splat(0xff));
         let (mut w, mut x) = (panel, x);
         let mut sum = [[F32x4::zero(); 2]; T];
         let rounds = black_box(4 / H);
+        let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -199,7 +202,7 @@ impl Level for Simd128 {
                     }
                     for t in 0..T {
                         let x = x.add(2 * BLOCK * T);
-                        let scales = Affine::of::<T, H>(w.add(Q7_D), x, t, part);
+                        let scales = Affine::of::<T, H>(reader, w.add(Q7_D), x, t, part);
                         sum[t] = scales.add(acc[t], sum[t]);
                     }
                 }
@@ -215,6 +218,7 @@ impl Level for Simd128 {
         let (mut w, mut x) = (panel, x);
         let mut sum = [[F32x4::zero(); 2]; T];
         let groups = black_box(BLOCK / 4);
+        let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -232,7 +236,7 @@ impl Level for Simd128 {
                         q = q.add(32);
                         xq = xq.add(8 * T);
                     }
-                    let d = F32x4::from_f16_scaled(w.add(Q8_D + 8 * half).cast());
+                    let d = reader.read4(w.add(Q8_D + 8 * half).cast());
                     for (t, [a, b]) in acc.into_iter().enumerate() {
                         let even = i32x4_shuffle::<0, 2, 4, 6>(a, b);
                         let odd = i32x4_shuffle::<1, 3, 5, 7>(a, b);
@@ -264,13 +268,13 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    /// What it takes of a block of activations: dx, s of the block, s of its second half.
-    pub(crate) const BYTES: usize = 12;
+    /// What it takes of a block of activations: dx, s of the block, s of each half.
+    pub(crate) const BYTES: usize = 16;
 
     /// Writes a token's part behind a block of `T` tokens.
     #[inline(always)]
     pub(crate) fn put<const T: usize>(q: &QuantisedBlock, out: &mut [u8], t: usize) {
-        for (i, value) in [q.d, q.s, q.s_second].into_iter().enumerate() {
+        for (i, value) in [q.d, q.s, q.s - q.s_second, q.s_second].into_iter().enumerate() {
             put_f32(out, 4 * (i * T + t), value * X_SCALE);
         }
     }
@@ -282,6 +286,7 @@ impl Affine {
     /// `scales` must be valid for `32 · H` bytes, `x` for `T · BYTES`.
     #[inline(always)]
     pub(crate) unsafe fn of<const T: usize, const H: usize>(
+        reader: HalfReader,
         scales: *const u8,
         x: *const u8,
         t: usize,
@@ -289,14 +294,9 @@ impl Affine {
     ) -> Affine {
         // SAFETY: by the caller.
         unsafe {
-            let row4 = |i: usize| F32x4::from_f16_scaled(scales.add(32 * part + i).cast());
+            let row4 = |i: usize| reader.read4(scales.add(32 * part + i).cast());
             let x = |i: usize| F32x4::load_splat(x.add(4 * (i * T + t)).cast());
-            let s = match (H, part) {
-                (1, _) => x(1),
-                (_, 0) => x(1).sub(x(2)),
-                _ => x(2),
-            };
-            let dx = x(0);
+            let (dx, s) = (x(0), if H == 1 { x(1) } else { x(2 + part) });
             Affine { d: [row4(0).mul(dx), row4(8).mul(dx)], m: [row4(16), row4(24)], s }
         }
     }
@@ -354,7 +354,10 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     }
     let (d, inverse) = block_scale(max.max_lane());
     let inverse = F32x4::splat(inverse);
-    let q = v.map(|v| i32x4_trunc_sat_f32x4(v.mul(inverse).round_ties_even().v128()));
+    // Adding 1.5·2^23 rounds to the nearest integer, ties to even, and leaves it in the lowest
+    // bits: cheaper than a saturating conversion.
+    let magic = opaque(f32x4_splat(1.5 * (1 << 23) as f32));
+    let q = v.map(|v| i32x4_sub(f32x4_add(v.mul(inverse).v128(), magic), magic));
     let total = |q: &[v128]| {
         let sum = q.iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, *b));
         let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
@@ -450,7 +453,7 @@ pub(crate) unsafe fn table4_unpack(
     n_blocks: usize,
     out: *mut u8,
 ) {
-    let mask = i8x16_splat(15);
+    let mask = opaque(i8x16_splat(15));
     // SAFETY: 16 bytes; panel and out are as the caller says.
     unsafe {
         let levels = load(levels.as_ptr().cast(), 0);

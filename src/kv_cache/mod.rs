@@ -2,6 +2,7 @@
 
 mod element;
 mod recurrent;
+mod snapshot;
 
 pub use element::KvType;
 pub(crate) use recurrent::Recurrent;

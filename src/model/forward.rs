@@ -97,6 +97,16 @@ impl Forward {
         self.cache.capacity()
     }
 
+    /// Keys and values.
+    pub(crate) fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
+    /// Keys and values, to be put there from outside.
+    pub(crate) fn cache_mut(&mut self) -> &mut KvCache {
+        &mut self.cache
+    }
+
     /// Whether the next token may stand at any position up to the last one: with layers that
     /// keep a state, it may not.
     pub(crate) fn can_rewind(&self) -> bool {

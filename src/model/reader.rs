@@ -71,6 +71,11 @@ impl WeightsReader {
         (weights, self.config.cache_bytes(kv_type, context))
     }
 
+    /// Bytes of the largest tensor in memory, which is one allocation.
+    pub(crate) fn largest(&self) -> u64 {
+        self.plan.iter().map(TensorPlan::n_bytes).max().unwrap_or(0)
+    }
+
     /// The weights, all tensors being there.
     ///
     /// # Errors

@@ -56,15 +56,29 @@ impl Activations {
         })
     }
 
-    /// Makes the rows of `n_tokens` tokens, then quantises them.
-    ///
-    /// `fill(tid, first_token, rows)` computes up to four rows from a token on; threads
-    /// take such panels as they get to them, since their cost differs.
+    /// Makes the rows of `n_tokens` tokens, then quantises them: [`Activations::produce_units`]
+    /// of four tokens.
     pub(crate) fn produce(
         &mut self,
         team: &Team,
         n_tokens: usize,
         width: usize,
+        forms: Forms,
+        fill: impl Fn(usize, usize, &mut [f32]) + Sync,
+    ) -> Result<()> {
+        self.produce_units(team, n_tokens, width, PANEL_TOKENS, forms, fill)
+    }
+
+    /// Makes the rows of `n_tokens` tokens, then quantises them.
+    ///
+    /// `fill(tid, first_token, rows)` computes up to `unit` rows (whole panels of four) from a
+    /// token on; threads take such units as they get to them, since their cost differs.
+    pub(crate) fn produce_units(
+        &mut self,
+        team: &Team,
+        n_tokens: usize,
+        width: usize,
+        unit: usize,
         forms: Forms,
         fill: impl Fn(usize, usize, &mut [f32]) + Sync,
     ) -> Result<()> {
@@ -76,18 +90,27 @@ impl Activations {
             quantise::<1>(rows, width, forms, &mut self.affine, &mut self.symmetric);
             return Ok(());
         }
-        let panels = rows
-            .chunks_mut(PANEL_TOKENS * width)
-            .zip(self.affine.chunks_mut((PANEL_TOKENS * n_blocks * Best::AFFINE_X).max(1)))
-            .zip(self.symmetric.chunks_mut((PANEL_TOKENS * n_blocks * Best::SYMMETRIC_X).max(1)))
+        let affine_panel = (PANEL_TOKENS * n_blocks * Best::AFFINE_X).max(1);
+        let symmetric_panel = (PANEL_TOKENS * n_blocks * Best::SYMMETRIC_X).max(1);
+        let panels = unit / PANEL_TOKENS;
+        let units = rows
+            .chunks_mut(unit * width)
+            .zip(self.affine.chunks_mut(panels * affine_panel))
+            .zip(self.symmetric.chunks_mut(panels * symmetric_panel))
             .enumerate();
-        let queue = Mutex::new(panels);
+        let queue = Mutex::new(units);
         team.run(|tid| {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((panel, ((rows, affine), symmetric))) = next else { break };
-                fill(tid, panel * PANEL_TOKENS, rows);
-                quantise::<PANEL_TOKENS>(rows, width, forms, affine, symmetric);
+                let Some((i, ((rows, affine), symmetric))) = next else { break };
+                fill(tid, i * unit, rows);
+                let panels = rows
+                    .chunks(PANEL_TOKENS * width)
+                    .zip(affine.chunks_mut(affine_panel))
+                    .zip(symmetric.chunks_mut(symmetric_panel));
+                for ((rows, affine), symmetric) in panels {
+                    quantise::<PANEL_TOKENS>(rows, width, forms, affine, symmetric);
+                }
             }
         })
     }

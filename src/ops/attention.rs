@@ -23,6 +23,10 @@ use std::sync::{Mutex, PoisonError};
 const KEY_BLOCK: usize = 128;
 const _: () = assert!(KEY_BLOCK.is_multiple_of(PANEL_ROWS));
 
+/// Prefill: the most tokens that meet a block of keys together, once it is read as f32.
+const MAX_UNIT: usize = 16;
+const _: () = assert!(MAX_UNIT.is_multiple_of(PANEL_TOKENS));
+
 /// What becomes of q·k.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scores {
@@ -92,8 +96,8 @@ struct Scratch {
     scores: Vec<f32>,
     /// `[rows, head_dim]`
     weighted: Vec<f32>,
-    /// Prefill: of all blocks so far, `[n_heads, 4 tokens]`.
-    softmaxes: Vec<[Softmax; PANEL_TOKENS]>,
+    /// Prefill: of all blocks so far, `[n_heads, tokens]`.
+    softmaxes: Vec<[Softmax; MAX_UNIT]>,
 }
 
 impl Attention {
@@ -107,13 +111,13 @@ impl Attention {
         n_threads: usize,
     ) -> Result<Attention> {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = shape;
-        let rows = PANEL_TOKENS.max(n_heads / n_kv_heads);
+        let rows = MAX_UNIT.max(n_heads / n_kv_heads);
         let scratch = PerThread::new(n_threads, || Scratch {
             keys: vec![0.0; KEY_BLOCK * head_dim],
             values: vec![0.0; KEY_BLOCK * head_dim],
             scores: vec![0.0; rows * KEY_BLOCK],
             weighted: vec![0.0; rows * head_dim],
-            softmaxes: vec![[EMPTY; PANEL_TOKENS]; n_heads],
+            softmaxes: vec![[EMPTY; MAX_UNIT]; n_heads],
         });
         let parts = capacity.div_ceil(KEY_BLOCK) * n_heads;
         let weighted = zeros(parts * head_dim)?;
@@ -148,9 +152,11 @@ impl Attention {
             });
         }
         let queries = &*queries;
-        out.produce(team, n_tokens, width, forms, |tid, t, rows| {
-            let panel = View { start: view.start + t, ..view };
-            self.panel(&queries[t * width..][..rows.len()], panel, tid, rows);
+        // Enough units for all threads.
+        let unit = if n_tokens >= 2 * MAX_UNIT * team.len() { MAX_UNIT } else { PANEL_TOKENS };
+        out.produce_units(team, n_tokens, width, unit, forms, |tid, t, rows| {
+            let unit = View { start: view.start + t, ..view };
+            self.unit(&queries[t * width..][..rows.len()], unit, tid, rows);
             for (i, row) in rows.chunks_exact_mut(width).enumerate() {
                 finish(t + i, row);
             }
@@ -208,8 +214,8 @@ impl Attention {
         }
     }
 
-    /// Prefill: up to four tokens for all heads.
-    fn panel(&self, q: &[f32], view: View, tid: usize, out: &mut [f32]) {
+    /// Prefill: some tokens for all heads.
+    fn unit(&self, q: &[f32], view: View, tid: usize, out: &mut [f32]) {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = self.shape;
         let Scratch { keys, values, scores, weighted, softmaxes } = &mut *self.scratch.of(tid);
         let width = n_heads * head_dim;
@@ -217,14 +223,14 @@ impl Attention {
         let seen = view.keys(view.start).start..view.start + n_tokens;
         let group = n_heads / n_kv_heads;
         out.fill(0.0);
-        softmaxes.fill([EMPTY; PANEL_TOKENS]);
+        softmaxes.fill([EMPTY; MAX_UNIT]);
         for block in blocks_of(&seen) {
             for kv_head in 0..n_kv_heads {
                 let positions = block_of(block, seen.end);
                 let block = Block::new(view.cache, kv_head, positions, keys, values);
                 for head in kv_head * group..(kv_head + 1) * group {
                     let q = Rows { data: &q[head * head_dim..], stride: width, n: n_tokens };
-                    let parts = &mut [EMPTY; PANEL_TOKENS][..n_tokens];
+                    let parts = &mut [EMPTY; MAX_UNIT][..n_tokens];
                     let sees = |t| view.keys(view.start + t);
                     block.attend(q, &self.shape, sees, scores, parts, weighted);
                     for (t, part) in parts.iter().enumerate() {
@@ -250,13 +256,16 @@ impl Softmax {
         if block.sum == 0.0 {
             return; // no key that the token may see
         }
-        let max = self.max.max(block.max);
-        let (before, now) = ((self.max - max).exp(), (block.max - max).exp());
-        if before != 1.0 {
+        if block.max <= self.max {
+            let now = (block.max - self.max).exp();
+            add_scaled(out, weighted, now);
+            self.sum += block.sum * now;
+        } else {
+            let before = (self.max - block.max).exp();
             scale(out, before);
+            add_scaled(out, weighted, 1.0);
+            *self = Softmax { max: block.max, sum: self.sum * before + block.sum };
         }
-        add_scaled(out, weighted, now);
-        *self = Softmax { max, sum: self.sum * before + block.sum * now };
     }
 }
 

@@ -20,5 +20,5 @@ fn digit(bytes: &[u8], column: usize) -> u8 {
         _ => (bytes[48 + column % 4], (column - 240) / 4),
     };
     let shifted = byte.wrapping_mul([1, 3, 9, 27, 81][k]);
-    (shifted as u16 * 3 >> 8) as u8
+    ((shifted as u16 * 3) >> 8) as u8
 }

@@ -3,7 +3,7 @@
 use super::draft::Drafting;
 use super::pace::Pace;
 use super::tempo::Tempo;
-use crate::chat::{ChatTemplate, RenderInput};
+use crate::chat::{ChatTemplate, ReasoningStream, RenderInput};
 use crate::kv_cache::KvType;
 use crate::model::Forward;
 use crate::tokenizer::Tokenizer;
@@ -28,6 +28,8 @@ pub struct Engine {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     about: About,
+    /// Which file the model is.
+    pub(super) fingerprint: String,
 }
 
 /// What the file says of itself.
@@ -53,6 +55,8 @@ pub struct Info {
     pub context: usize,
     /// How keys and values are kept.
     pub kv_cache: KvType,
+    /// What one position of the KV cache is made of.
+    pub kv_shape: KvShape,
     /// Positions that the model was trained for.
     pub context_train: usize,
     /// Tokens in the vocabulary.
@@ -61,6 +65,17 @@ pub struct Info {
     pub threads: usize,
     /// Bytes held.
     pub memory: Memory,
+}
+
+/// Keys and values of one position: twice `layers × heads × head_dim` numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KvShape {
+    /// Layers that keep keys and values.
+    pub layers: usize,
+    /// Heads of keys, and of values, in each.
+    pub heads: usize,
+    /// Numbers of each head.
+    pub head_dim: usize,
 }
 
 /// Bytes that a loaded model holds.
@@ -98,6 +113,7 @@ impl Engine {
             tokenizer,
             template,
             about,
+            fingerprint: String::new(),
         }
     }
 
@@ -111,6 +127,11 @@ impl Engine {
             quantization: self.about.quantization.clone(),
             context: self.context,
             kv_cache: self.kv_type,
+            kv_shape: KvShape {
+                layers: config.n_attention_layers(),
+                heads: config.n_kv_heads,
+                head_dim: config.head_dim,
+            },
             context_train: config.n_ctx_train,
             vocabulary: config.n_vocab,
             threads: self.forward.n_threads(),
@@ -127,6 +148,19 @@ impl Engine {
         &self.tokenizer
     }
 
+    /// Takes another chat template in place of the model's own; `clock` is for its dates, as
+    /// in [`LoadOptions`](super::LoadOptions).
+    ///
+    /// # Errors
+    /// [`Error::Template`](crate::Error::Template) if it does not parse.
+    pub fn set_chat_template(&mut self, source: &str, clock: fn() -> i64) -> Result<()> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| self.tokenizer.decode(&[id]));
+        let (bos, eos) = (text(self.tokenizer.bos()), text(self.tokenizer.eos()));
+        self.template = ChatTemplate::new(source, &bos, &eos)?;
+        self.template.set_clock(clock);
+        Ok(())
+    }
+
     /// Messages as the model's template writes them, and as tokens.
     ///
     /// # Errors
@@ -136,6 +170,11 @@ impl Engine {
         // The template writes BOS where it wants one.
         let tokens = self.tokenizer.encode(&text, false, true)?;
         Ok((text, tokens))
+    }
+
+    /// Separates the reasoning from the answer to a prompt.
+    pub(super) fn reasoning(&self, prompt: &str) -> ReasoningStream {
+        self.template.reasoning(prompt)
     }
 
     /// Keeps the longest common prefix of the cache and `tokens`, at most `most` of it,

@@ -1,8 +1,10 @@
 //! Generation: prefill of the prompt, then one token a step.
 
+use super::context::{ContextPolicy, shift};
 use super::draft::MAX_DRAFT;
 use super::engine::Engine;
 use super::stop::StopMatcher;
+use crate::chat::{Parts, ReasoningStream};
 use crate::model::MAX_HEAD;
 use crate::sampling::{Sampler, SamplingParams, log_softmax_at, top_logprobs};
 use crate::tokenizer::TextStream;
@@ -32,6 +34,12 @@ pub struct GenerateParams {
     pub logprobs: Option<usize>,
     /// Whether the prompt's tokens are part of the answer.
     pub echo: bool,
+    /// What happens when the context is full.
+    pub context_policy: ContextPolicy,
+    /// How many tokens of the prompt a shift of the context keeps.
+    pub keep: usize,
+    /// Separates the reasoning from the answer; by default all is answer.
+    pub reasoning: ReasoningStream,
 }
 
 impl Default for GenerateParams {
@@ -46,6 +54,9 @@ impl Default for GenerateParams {
             prompt_lookup: true,
             logprobs: None,
             echo: false,
+            context_policy: ContextPolicy::default(),
+            keep: 0,
+            reasoning: ReasoningStream::default(),
         }
     }
 }
@@ -73,6 +84,9 @@ pub struct TokenEvent {
     pub token: u32,
     /// Text that is complete with it; empty while characters or stop strings are open.
     pub text: String,
+    /// The same of the reasoning before the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
     /// ln P(token | all before), if asked for; `None` for the first token of all.
     pub logprob: Option<f32>,
     /// The most probable tokens at its place, with their log-probabilities.
@@ -88,6 +102,9 @@ pub struct Finish {
     pub reason: FinishReason,
     /// Text that was held back until now.
     pub text: String,
+    /// The same of the reasoning before the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
     /// Tokens.
     pub usage: Usage,
     /// Time.
@@ -100,7 +117,7 @@ pub struct Finish {
 pub enum FinishReason {
     /// An end-of-generation token or a stop string.
     Stop,
-    /// `max_tokens`, or the context is full.
+    /// `max_tokens`, or the context is full and is not shifted.
     Length,
 }
 
@@ -135,6 +152,8 @@ pub struct Generation {
     /// Prompt and what was generated.
     tokens: Vec<u32>,
     prompt_len: usize,
+    /// How many of `tokens` to run in chunks: the prompt, or what a shift has left.
+    prefill_len: usize,
     /// Log-probabilities of the prompt's tokens, with `echo` and `logprobs`.
     prompt_logprobs: Vec<(f32, Vec<(u32, f32)>)>,
     echoed: usize,
@@ -153,7 +172,7 @@ impl Generation {
     pub fn new(
         engine: &mut Engine,
         mut prompt: Vec<u32>,
-        params: GenerateParams,
+        mut params: GenerateParams,
     ) -> Result<Generation> {
         if prompt.is_empty() {
             let what = "the prompt is empty, and this model has no token to begin with".into();
@@ -163,6 +182,12 @@ impl Generation {
         if let Some(token) = prompt.iter().find(|t| **t as usize >= n_vocab) {
             let what = format!("token {token} of the prompt is not in the vocabulary");
             return Err(Error::BadRequest { what });
+        }
+        // A text's beginning is kept in any case.
+        let begins = prompt.first().copied() == engine.tokenizer().bos();
+        params.keep = params.keep.max(usize::from(begins));
+        if params.context_policy == ContextPolicy::Shift {
+            engine.fit(&mut prompt, params.keep);
         }
         let room = usize::from(params.max_tokens != Some(0));
         if prompt.len() + room > engine.context {
@@ -186,6 +211,7 @@ impl Generation {
             sampler,
             tokens: prompt,
             prompt_len,
+            prefill_len: prompt_len,
             prompt_logprobs: Vec::new(),
             echoed: if params.echo { 0 } else { prompt_len },
             text: TextStream::new(),
@@ -210,8 +236,10 @@ impl Generation {
     /// # Errors
     /// [`Error::ThreadLost`].
     pub fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        // The last token of the answer is run when another is wanted.
-        if engine.cached.len() < self.prompt_len.max(self.tokens.len() - 1) {
+        if self.tokens.len() >= engine.context && self.shifts() {
+            self.shift(engine);
+        }
+        if engine.cached.len() < self.known_len() {
             return self.prefill(engine);
         }
         if self.echoed < self.prompt_len {
@@ -226,9 +254,32 @@ impl Generation {
         self.decode(engine)
     }
 
+    /// Tokens to be in the cache before the next one is chosen: the last token of the answer
+    /// is run when another is wanted.
+    fn known_len(&self) -> usize {
+        self.prefill_len.max(self.tokens.len() - 1)
+    }
+
+    /// Whether to make room and go on.
+    fn shifts(&self) -> bool {
+        self.params.context_policy == ContextPolicy::Shift
+            && self.finish.is_none()
+            && self.usage.completion_tokens > 0
+    }
+
+    /// Forgets half of what may be forgotten.
+    fn shift(&mut self, engine: &mut Engine) {
+        let keep = self.params.keep.min(self.tokens.len() / 2);
+        let most = keep + (self.tokens.len() - keep) / 2;
+        shift(&mut self.tokens, keep, most.max(1));
+        engine.keep_prefix(&self.tokens, self.tokens.len() - 1);
+        engine.drafting.settle();
+        self.prefill_len = self.tokens.len();
+    }
+
     fn prefill(&mut self, engine: &mut Engine) -> Result<Step> {
         let done = engine.cached.len();
-        let total = self.prompt_len.max(self.tokens.len() - 1);
+        let total = self.known_len();
         let n = engine.pace.chunk(total - done);
         let chunk = &self.tokens[done..done + n];
         engine.forward.set_threads(engine.forward.n_threads());
@@ -236,7 +287,8 @@ impl Generation {
         engine.pace.learn(n, ms);
         self.timings.prefill_ms += ms;
         let known = self.prompt_logprobs.len() + 1 >= self.prompt_len;
-        if let (true, Some(top), false) = (self.params.echo, self.params.logprobs, known) {
+        let echoes = self.params.echo && self.usage.completion_tokens == 0 && !known;
+        if let (true, Some(top)) = (echoes, self.params.logprobs) {
             // Row i foretells token done + i + 1.
             for first in (0..n).step_by(MAX_HEAD) {
                 let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
@@ -261,7 +313,8 @@ impl Generation {
             None => (None, Vec::new()),
         };
         let text = self.text.push(&engine.tokenizer().piece(token));
-        TokenEvent { token, text, logprob, top_logprobs, prompt: true }
+        let reasoning = String::new();
+        TokenEvent { token, text, reasoning, logprob, top_logprobs, prompt: true }
     }
 
     fn decode(&mut self, engine: &mut Engine) -> Result<Step> {
@@ -270,7 +323,7 @@ impl Generation {
         // The last token is run only now, when another is wanted, and only if no draft had it.
         if engine.cached.get(last) == Some(&self.tokens[last]) {
             engine.drafting.right();
-            self.timings.draft_n_accepted += usize::from(last >= self.prompt_len);
+            self.timings.draft_n_accepted += usize::from(last >= self.prefill_len);
         } else {
             self.run_last(engine)?;
         }
@@ -288,17 +341,19 @@ impl Generation {
         }
         self.tokens.push(token);
         let text = self.text.push(&engine.tokenizer().piece(token));
-        let text = self.stop.push(text);
+        let Parts { reasoning, content } = self.params.reasoning.push(&text);
+        let text = self.stop.push(content);
         self.finish = if self.stop.stopped() {
             Some(FinishReason::Stop)
         } else if Some(self.usage.completion_tokens) == self.params.max_tokens
             || self.tokens.len() >= engine.context
+                && self.params.context_policy == ContextPolicy::Stop
         {
             Some(FinishReason::Length)
         } else {
             None
         };
-        Ok(Step::Token(TokenEvent { token, text, logprob, top_logprobs, prompt: false }))
+        Ok(Step::Token(TokenEvent { token, text, reasoning, logprob, top_logprobs, prompt: false }))
     }
 
     /// Runs the last token, and a draft of what may follow it.
@@ -332,9 +387,13 @@ impl Generation {
 
     fn done(&mut self, reason: FinishReason) -> Finish {
         let rest = self.text.finish();
-        let mut text = self.stop.push(rest);
+        let mut parts = self.params.reasoning.push(&rest);
+        let last = self.params.reasoning.finish();
+        parts.reasoning.push_str(&last.reasoning);
+        let mut text = self.stop.push(parts.content + &last.content);
         text.push_str(&self.stop.finish());
-        Finish { reason, text, usage: self.usage, timings: self.timings }
+        let reasoning = parts.reasoning;
+        Finish { reason, text, reasoning, usage: self.usage, timings: self.timings }
     }
 }
 

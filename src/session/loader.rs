@@ -2,7 +2,8 @@
 //! the header is read as soon as it is complete, and what cannot run is refused then.
 
 use super::engine::{About, Engine};
-use super::memory::Preflight;
+use super::fingerprint::Fingerprint;
+use super::memory::{Outlook, Preflight};
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Parsed, Split};
 use crate::kv_cache::KvType;
@@ -53,6 +54,7 @@ pub struct Loader {
     options: LoadOptions,
     /// Bytes of the file at hand that have come.
     received: u64,
+    fingerprint: Fingerprint,
     stage: Stage,
 }
 
@@ -95,7 +97,8 @@ struct Parts {
 impl Loader {
     /// Waits for the file's first bytes.
     pub fn new(options: LoadOptions) -> Loader {
-        Loader { options, received: 0, stage: Stage::Header { bytes: Vec::new(), at_least: 0 } }
+        let stage = Stage::Header { bytes: Vec::new(), at_least: 0 };
+        Loader { options, received: 0, fingerprint: Fingerprint::default(), stage }
     }
 
     /// Takes the next bytes of the file, however it is cut.
@@ -106,6 +109,7 @@ impl Loader {
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let position = self.received;
         self.received += bytes.len() as u64;
+        self.fingerprint.update(bytes);
         match &mut self.stage {
             Stage::Header { bytes: held, at_least } => {
                 held.extend_from_slice(bytes);
@@ -209,6 +213,20 @@ impl Loader {
         Ok(files.split.map(|split| Split { no: files.at as u32, ..split }))
     }
 
+    /// What the model is and will take, once its headers are there.
+    pub fn outlook(&self) -> Option<Outlook> {
+        let Stage::Tensors { parts, .. } = &self.stage else { return None };
+        Some(Outlook {
+            name: parts.about.name.clone(),
+            architecture: parts.weights.config().architecture.clone(),
+            parameters: parts.about.parameters,
+            quantization: parts.about.quantization.clone(),
+            file_bytes: parts.weights.file_len(),
+            needed: parts.need.needed(),
+            memory: parts.need,
+        })
+    }
+
     /// Whether the model is in several files, as far as is known.
     pub fn is_split(&self) -> bool {
         match &self.stage {
@@ -243,7 +261,9 @@ impl Loader {
         let (config, weights) = weights.finish()?;
         let LoadOptions { kv_cache, threads, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
-        Ok(Engine::new(forward, kv_cache, context, tokenizer, template, about))
+        let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
+        engine.fingerprint = self.fingerprint.finish();
+        Ok(engine)
     }
 }
 
@@ -261,11 +281,11 @@ impl Parts {
         header.check_is_model()?;
         let weights = WeightsReader::new(header)?;
         let context = context(weights.config(), options.context)?;
-        let tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
         let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);
-        need.reserve(options.device_memory)?;
+        need.reserve(weights.largest(), options.device_memory)?;
         let about = About {
             name: header.metadata.opt_str("general.name")?.map(str::to_string),
             quantization: weights.quantization(),
@@ -273,6 +293,9 @@ impl Parts {
         };
         let mut template = template.unwrap_or_else(ChatTemplate::plain);
         template.set_clock(options.clock);
+        if let Some(end) = template.end_of_answer() {
+            tokenizer.end_answers_at(&end);
+        }
         Ok(Parts { weights, need, tokenizer, template, about })
     }
 }

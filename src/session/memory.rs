@@ -17,6 +17,25 @@ pub struct Preflight {
     pub context: usize,
 }
 
+/// What a header tells of a model that can run here.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outlook {
+    /// `general.name`.
+    pub name: Option<String>,
+    /// `general.architecture`.
+    pub architecture: String,
+    /// Weights in the file.
+    pub parameters: u64,
+    /// The GGML type of most of them.
+    pub quantization: String,
+    /// Bytes of all files.
+    pub file_bytes: u64,
+    /// Bytes of memory in all.
+    pub needed: u64,
+    /// What they are for.
+    pub memory: Preflight,
+}
+
 impl Preflight {
     pub(super) fn new(config: &Config, (weights, kv_cache): (u64, u64), context: usize) -> Self {
         let width = 2 * config.n_embd + config.q_width() + 2 * config.kv_width() + 2 * config.n_ff;
@@ -34,11 +53,16 @@ impl Preflight {
     }
 
     /// Makes sure that the memory can be had: takes it, and gives it back for the weights to
-    /// come. Memory that is not written to costs nothing but addresses.
+    /// come. Memory that is not written to costs nothing but addresses. `largest` is the
+    /// largest piece that must be whole.
     ///
     /// # Errors
     /// [`Error::TooLarge`], with what could be had.
-    pub(super) fn reserve(&self, device: Option<u64>) -> Result<()> {
+    pub(super) fn reserve(&self, largest: u64, device: Option<u64>) -> Result<()> {
+        const LARGEST: u64 = isize::MAX as u64; // of one allocation
+        if largest > LARGEST {
+            return Err(Error::TooLarge { needed: largest, available: LARGEST });
+        }
         let needed = self.needed();
         let too_large = |available| Err(Error::TooLarge { needed, available });
         if let Some(available) = device.filter(|&device| device < needed) {
@@ -69,12 +93,17 @@ mod tests {
     #[test]
     fn what_no_device_has_is_refused() {
         let need = Preflight { weights: 3 << 30, kv_cache: 1 << 30, scratch: 5, context: 9 };
-        let refused = need.reserve(Some(4 << 30));
+        let refused = need.reserve(1 << 30, Some(4 << 30));
         let needed = (4 << 30) + 5;
         assert_eq!(refused, Err(Error::TooLarge { needed, available: 4 << 30 }));
         let small = Preflight { weights: 1 << 20, kv_cache: 0, scratch: 0, context: 9 };
-        assert_eq!(small.reserve(Some(1 << 20)), Ok(()));
+        assert_eq!(small.reserve(1 << 20, Some(1 << 20)), Ok(()));
         let huge = Preflight { weights: u64::MAX, kv_cache: 1, scratch: 1, context: 9 };
-        assert!(matches!(huge.reserve(None), Err(Error::TooLarge { needed: u64::MAX, .. })));
+        let whole = small.reserve(u64::MAX, None);
+        assert!(matches!(whole, Err(Error::TooLarge { needed: u64::MAX, .. })));
+        assert!(matches!(
+            huge.reserve(1 << 40, None),
+            Err(Error::TooLarge { needed: u64::MAX, .. })
+        ));
     }
 }

@@ -1,185 +1,240 @@
-//! A file over HTTP, as a stream.
+//! Files over HTTP, as streams.
 
-use super::buffer::RecordBuffer;
-use super::js::{Js, words};
-use crate::{Error, Result};
+use super::host::{Answer, Attempt, Body, Fault, Later};
+use super::http::{Ask, Head, Version};
+use super::js::{Js, Timer, words};
+use super::record::Record;
 use gloo::net::http::{Request, Response};
-use js_sys::{Function, Promise, Reflect, Uint8Array};
-use wasm_bindgen::JsCast;
+use js_sys::{Array, ArrayBuffer, Date, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortSignal, ReadableStream, ReadableStreamByobReader, ReadableStreamDefaultReader,
-    ReadableStreamGetReaderOptions, ReadableStreamReaderMode, RequestCache,
+    AbortController, AbortSignal, ReadableStream, ReadableStreamByobReader,
+    ReadableStreamDefaultReader, ReadableStreamGetReaderOptions, ReadableStreamReaderMode,
+    RequestCache, Url, WorkerGlobalScope,
 };
 
-/// The body of an answer. Dropping it ends the transfer.
-pub(super) struct Download {
-    url: String,
+/// Bytes that the browser hands over at a time, at most.
+const CHUNK_BYTES: u32 = 512 << 10;
+
+/// Asks a server, and waits for the answer's head.
+pub(super) async fn get(ask: &Ask, signal: &AbortSignal, stall_ms: u32) -> Attempt<Answer> {
+    let broken = |what: &JsValue| Fault::Broken(words(what));
+    let own = AbortController::new().map_err(|e| broken(&e))?;
+    // The store keeps the file; a second copy in the HTTP cache would only cost disk, and
+    // might be a damaged one.
+    let mut request = Request::get(&ask.url)
+        .abort_signal(Some(&either(signal, &own.signal())))
+        .cache(RequestCache::NoStore);
+    if let Some(range) = ask.range() {
+        request = request.header("Range", &range);
+        // Other origins would have to allow the header, and few do. Their answer's own
+        // validators are compared in any case.
+        if let Some(validator) = ask.if_range.as_ref().filter(|_| is_same_origin(&ask.url)) {
+            request = request.header("If-Range", validator);
+        }
+    }
+    let timer = Timer::start(stall_ms);
+    let answer = {
+        let sent = std::pin::pin!(request.send());
+        let late = std::pin::pin!(timer.done());
+        first_of(sent, late).await
+    };
+    let response = match answer {
+        None => {
+            own.abort();
+            return Err(Fault::Stalled(stall_ms));
+        }
+        Some(Err(_)) if signal.aborted() => return Err(Fault::Aborted),
+        Some(Err(error)) => return Err(Fault::Broken(error.to_string())),
+        Some(Ok(response)) => response,
+    };
+    let head = head(&response);
+    let reading = match response.body() {
+        Some(body) => Reading::of(&body).map_err(|e| broken(&e))?,
+        None => Reading::Nothing,
+    };
+    let download = Download {
+        signal: signal.clone(),
+        stall_ms,
+        reading,
+        received: 0,
+        length: head.content_length,
+    };
+    Ok((head, Box::new(download)))
+}
+
+/// What is ready first; `None` if it is `late`.
+async fn first_of<T>(
+    mut wanted: impl Future<Output = T> + Unpin,
+    mut late: impl Future<Output = ()> + Unpin,
+) -> Option<T> {
+    use std::pin::Pin;
+    use std::task::Poll;
+    std::future::poll_fn(|context| match Pin::new(&mut wanted).poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Pin::new(&mut late).poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// A signal that is aborted when one of the two is; the first where browsers cannot (2023).
+fn either(first: &AbortSignal, second: &AbortSignal) -> AbortSignal {
+    let any = || -> Js<AbortSignal> {
+        let class = Reflect::get(&js_sys::global(), &"AbortSignal".into())?;
+        let any = Reflect::get(&class, &"any".into())?.dyn_into::<Function>()?;
+        any.call1(&class, &Array::of2(first, second))?.dyn_into()
+    };
+    any().unwrap_or_else(|_| first.clone())
+}
+
+fn is_same_origin(url: &str) -> bool {
+    let Ok(scope) = js_sys::global().dyn_into::<WorkerGlobalScope>() else { return false };
+    Url::new(url).is_ok_and(|url| url.origin() == scope.location().origin())
+}
+
+fn head(response: &Response) -> Head {
+    let headers = response.headers();
+    let length = match headers.get("Content-Encoding").as_deref() {
+        None | Some("identity") => headers.get("Content-Length").and_then(|n| n.parse().ok()),
+        // That of the compressed bytes.
+        Some(_) => None,
+    };
+    Head {
+        status: response.status(),
+        version: Version { etag: headers.get("ETag"), last_modified: headers.get("Last-Modified") },
+        content_range: headers.get("Content-Range"),
+        content_length: length,
+        retry_after: headers.get("Retry-After").and_then(|value| retry_after(&value)),
+    }
+}
+
+/// Seconds or a date, as milliseconds from now.
+fn retry_after(value: &str) -> Option<u32> {
+    let ms = match value.trim().parse::<u32>() {
+        Ok(seconds) => f64::from(seconds) * 1e3,
+        Err(_) => Date::parse(value) - Date::now(),
+    };
+    (!ms.is_nan()).then_some(ms.max(0.0) as u32)
+}
+
+/// The body of an answer.
+struct Download {
     signal: AbortSignal,
-    body: Body,
+    stall_ms: u32,
+    reading: Reading,
     received: u64,
     length: Option<u64>,
-    etag: Option<String>,
 }
 
 /// Two ways to read a stream of bytes.
-enum Body {
+enum Reading {
     /// The browser writes into our buffer: nothing is left to its garbage collector.
-    Filling(ReadableStreamByobReader),
+    Filling {
+        reader: ReadableStreamByobReader,
+        chunk: ArrayBuffer,
+    },
     /// Where it cannot, it brings chunks, and what has no room waits.
-    Chunks { reader: ReadableStreamDefaultReader, rest: Option<Uint8Array> },
+    Chunks {
+        reader: ReadableStreamDefaultReader,
+        rest: Option<Uint8Array>,
+    },
+    Nothing,
 }
 
-impl Download {
-    /// Asks for a file and waits for the answer's head.
-    ///
-    /// # Errors
-    /// [`Error::Network`], [`Error::HttpStatus`], [`Error::Aborted`].
-    pub(super) async fn start(url: &str, signal: &AbortSignal) -> Result<Download> {
-        // The store keeps the file; a second copy in the HTTP cache would only cost disk,
-        // and might be a damaged one.
-        let request = Request::get(url).abort_signal(Some(signal)).cache(RequestCache::NoStore);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(_) if signal.aborted() => return Err(Error::Aborted),
-            Err(error) => return Err(network(url, 0, error.to_string())),
-        };
-        if !response.ok() {
-            return Err(Error::HttpStatus { status: response.status(), url: url.into() });
-        }
-        let Some(body) = response.body() else {
-            return Err(network(url, 0, "the answer has no body".into()));
-        };
-        let body = Body::of(&body).map_err(|exception| network(url, 0, words(&exception)))?;
-        Ok(Download {
-            url: url.into(),
-            signal: signal.clone(),
-            body,
-            received: 0,
-            length: length(&response),
-            etag: response.headers().get("ETag"),
+impl Body for Download {
+    fn read<'a>(&'a mut self, record: &'a mut Record, most: u32) -> Later<'a, Attempt<u32>> {
+        Box::pin(async move {
+            let timer = Timer::start(self.stall_ms);
+            let read = {
+                let reading = std::pin::pin!(self.reading.next(most));
+                let late = std::pin::pin!(timer.done());
+                first_of(reading, late).await
+            };
+            let bytes = match read {
+                None => return Err(Fault::Stalled(self.stall_ms)),
+                Some(Err(_)) if self.signal.aborted() => return Err(Fault::Aborted),
+                Some(Err(exception)) => return Err(Fault::Broken(words(&exception))),
+                Some(Ok(bytes)) => bytes,
+            };
+            let Some(bytes) = bytes else {
+                return match self.length {
+                    // Browsers report most breaks themselves, but not over HTTP/1.0 and
+                    // through some proxies.
+                    Some(length) if self.received < length => {
+                        Err(Fault::Broken("the connection ended early".into()))
+                    }
+                    _ => Ok(0),
+                };
+            };
+            record.append(&bytes).map_err(|exception| Fault::Broken(words(&exception)))?;
+            self.received += u64::from(bytes.length());
+            Ok(bytes.length())
         })
-    }
-
-    /// The file's length, where the server tells it.
-    pub(super) fn length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// The server's validator.
-    pub(super) fn etag(&self) -> Option<&str> {
-        self.etag.as_deref()
-    }
-
-    /// Puts the next bytes behind those in `record`, which must not be full, and returns how
-    /// many came; 0 at the end of the body.
-    ///
-    /// # Errors
-    /// [`Error::Network`], [`Error::Aborted`]; the record is lost then.
-    pub(super) async fn fill(&mut self, record: &mut RecordBuffer) -> Result<u32> {
-        let n = match self.body.fill(record).await {
-            Ok(n) => n,
-            Err(_) if self.signal.aborted() => return Err(Error::Aborted),
-            Err(exception) => return Err(self.failed(words(&exception))),
-        };
-        self.received += u64::from(n);
-        if self.length.is_some_and(|length| self.received > length) {
-            // A compressed transfer: the length was that of the compressed bytes.
-            self.length = None;
-        }
-        Ok(n)
-    }
-
-    /// The body ended: is it all that the server promised? Browsers report most breaks
-    /// themselves, but not over HTTP/1.0 and through some proxies.
-    ///
-    /// # Errors
-    /// [`Error::Network`].
-    pub(super) fn check_whole(&self) -> Result<()> {
-        match self.length {
-            Some(length) if self.received < length => {
-                Err(self.failed(format!("{length} bytes were promised")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, what: String) -> Error {
-        network(&self.url, self.received, what)
     }
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
+        let cancelled = match &self.reading {
+            Reading::Filling { reader, .. } => reader.cancel(),
+            Reading::Chunks { reader, .. } => reader.cancel(),
+            Reading::Nothing => return,
+        };
         // Nobody waits for the outcome. The future takes note of it, as a rejection that
         // nobody handles would be reported as a defect.
-        drop(JsFuture::from(self.body.cancel()));
+        drop(JsFuture::from(cancelled));
     }
 }
 
-impl Body {
-    fn of(stream: &ReadableStream) -> Js<Body> {
+impl Reading {
+    fn of(stream: &ReadableStream) -> Js<Reading> {
         let filling = ReadableStreamGetReaderOptions::new();
         filling.set_mode(ReadableStreamReaderMode::Byob);
         // Called by hand, as the binding does not expect the refusal.
         let get_reader = Reflect::get(stream, &"getReader".into())?.dyn_into::<Function>()?;
         match get_reader.call1(stream, &filling) {
-            Ok(reader) => Ok(Body::Filling(reader.dyn_into()?)),
+            Ok(reader) => {
+                let chunk = ArrayBuffer::new(CHUNK_BYTES);
+                Ok(Reading::Filling { reader: reader.dyn_into()?, chunk })
+            }
             Err(_) => {
                 let reader = get_reader.call0(stream)?.dyn_into()?;
-                Ok(Body::Chunks { reader, rest: None })
+                Ok(Reading::Chunks { reader, rest: None })
             }
         }
     }
 
-    async fn fill(&mut self, record: &mut RecordBuffer) -> Js<u32> {
+    /// The next bytes, valid until the next call; `None` at the end.
+    async fn next(&mut self, most: u32) -> Js<Option<Uint8Array>> {
         match self {
-            Body::Filling(reader) => {
-                let read = reader.read_with_array_buffer_view(&record.room());
-                let Some(bytes) = next(read).await? else { return Ok(0) };
+            Reading::Filling { reader, chunk } => {
+                let room =
+                    Uint8Array::new_with_byte_offset_and_length(chunk, 0, most.min(CHUNK_BYTES));
+                let Some(bytes) = value(reader.read_with_array_buffer_view(&room)).await? else {
+                    return Ok(None);
+                };
                 // The stream took the buffer away and gives its memory back as another.
-                record.add(bytes.buffer().unchecked_into(), bytes.length());
-                Ok(bytes.length())
+                *chunk = bytes.buffer().unchecked_into();
+                Ok((bytes.length() > 0).then_some(bytes))
             }
-            Body::Chunks { reader, rest } => {
+            Reading::Chunks { reader, rest } => {
                 let mut chunk = rest.take().unwrap_or_default();
                 while chunk.length() == 0 {
-                    let Some(next) = next(reader.read()).await? else { return Ok(0) };
+                    let Some(next) = value(reader.read()).await? else { return Ok(None) };
                     chunk = next;
                 }
-                let room = record.room();
-                let n = chunk.length().min(room.length());
-                room.set(&chunk.subarray(0, n), 0);
-                record.add(room.buffer().unchecked_into(), n);
+                let n = chunk.length().min(most);
                 *rest = (n < chunk.length()).then(|| chunk.subarray(n, chunk.length()));
-                Ok(n)
+                Ok(Some(chunk.subarray(0, n)))
             }
-        }
-    }
-
-    fn cancel(&self) -> Promise {
-        match self {
-            Body::Filling(reader) => reader.cancel(),
-            Body::Chunks { reader, .. } => reader.cancel(),
+            Reading::Nothing => Ok(None),
         }
     }
 }
 
-/// The bytes that a read brings; `None`, or none, at the end.
-async fn next(read: Promise) -> Js<Option<Uint8Array>> {
+/// The bytes that a read brings; `None` at the end.
+async fn value(read: Promise) -> Js<Option<Uint8Array>> {
     let value = Reflect::get(&JsFuture::from(read).await?, &"value".into())?;
     if value.is_undefined() { Ok(None) } else { value.dyn_into().map(Some) }
-}
-
-fn network(url: &str, received: u64, what: String) -> Error {
-    Error::Network { url: url.into(), received, what }
-}
-
-/// The length of the file: that of the body, unless it was compressed for the way.
-fn length(response: &Response) -> Option<u64> {
-    let headers = response.headers();
-    match headers.get("Content-Encoding").as_deref() {
-        None | Some("identity") => headers.get("Content-Length")?.parse().ok(),
-        Some(_) => None,
-    }
 }

@@ -5,261 +5,297 @@
 //! event loop turns without a request, and a Rust future may resume only in a later turn:
 //! the executor of the threads build waits with `Atomics.waitAsync`.
 
+use super::connection::{Connection, Durability, end, is_lost, on_success, result};
+use super::digest::sha256;
 use super::js::{Js, is_named, unavailable};
+use super::lock::Lock;
 use super::quota;
-use super::schema::{DATABASE, DATABASE_VERSION, DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
-use super::storage::{Reply, Storage};
+use super::record::Record;
+use super::schema::{DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
+use super::storage::{Reply, Storage, Stored, Write};
 use crate::{Error, Result};
-use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect};
+use js_sys::{Array, ArrayBuffer, Reflect};
 use std::future::Future;
+use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
-    IdbTransaction,
-};
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use web_sys::{IdbKeyRange, IdbObjectStore, IdbTransaction};
 
-/// An open connection; closed when dropped.
+/// The database of this origin.
 pub(super) struct IndexedDb {
-    database: IdbDatabase,
-    /// Another version of this library may want to upgrade: do not stand in its way.
-    _close: Closure<dyn Fn()>,
+    connection: Rc<Connection>,
+    /// Held as long as the database is used.
+    _lock: Option<Lock>,
 }
 
-/// How sure a transaction must be of the disk before it reports success.
-#[derive(Clone, Copy)]
-enum Durability {
-    /// The operating system has it.
-    Relaxed,
-    /// The disk has it.
-    Strict,
-}
+/// A transaction and its end.
+type Started = Js<(IdbTransaction, JsFuture)>;
+
+/// Makes a transaction's requests.
+type Issue = Box<dyn Fn(&IdbTransaction) -> Js<()>>;
 
 impl IndexedDb {
-    /// Opens the database; makes it on the first visit.
+    /// Opens the database.
     ///
     /// # Errors
     /// [`Error::StorageUnavailable`] if the browser refuses.
-    pub(super) async fn open() -> Result<IndexedDb> {
-        let request = open_request().map_err(|e| unavailable(&e))?;
-        let upgrade = Closure::once_into_js({
-            let request = request.clone();
-            // A store that cannot be made aborts the upgrade, and so fails the request.
-            move || create_stores(&request)
-        });
-        request.set_onupgradeneeded(Some(upgrade.unchecked_ref()));
-        let database = result(&request).await.map_err(|e| unavailable(&e))?;
-        let database = database.dyn_into::<IdbDatabase>().map_err(|e| unavailable(&e))?;
-        let close = Closure::new({
-            let database = database.clone();
-            move || database.close()
-        });
-        database.set_onversionchange(Some(close.as_ref().unchecked_ref()));
-        Ok(IndexedDb { database, _close: close })
+    pub(super) async fn open(lock: Option<Lock>) -> Result<IndexedDb> {
+        Ok(IndexedDb { connection: Rc::new(Connection::open().await?), _lock: lock })
     }
 
-    /// Starts a transaction over `stores`.
-    fn transaction(
-        &self,
-        stores: &[&str],
-        mode: &str,
-        durability: Durability,
-    ) -> Js<IdbTransaction> {
-        let names: Array = stores.iter().map(|name| JsValue::from_str(name)).collect();
-        let options = Object::new();
-        let durability = match durability {
-            Durability::Relaxed => "relaxed",
-            Durability::Strict => "strict",
-        };
-        Reflect::set(&options, &"durability".into(), &durability.into())?;
-        // The binding of `transaction` with its third argument is not stable in web-sys.
-        Reflect::get(&self.database, &"transaction".into())?
-            .dyn_into::<Function>()?
-            .call3(&self.database, &names, &mode.into(), &options)?
-            .dyn_into()
-    }
-
-    /// Makes the requests of `issue` in one transaction, now. The reply tells whether it was
-    /// committed; `false` if [`guard`] aborted it.
+    /// Makes the requests of `issue` in one transaction, now; again on a new connection if
+    /// this one is lost. The reply tells whether it was committed; `false` if [`guard`]
+    /// aborted it.
     fn write(
         &self,
-        stores: &[&str],
+        stores: Stores,
         durability: Durability,
         needed: u64,
-        issue: impl FnOnce(&IdbTransaction) -> Js<()>,
+        issue: Issue,
     ) -> Reply<bool> {
-        let ended = self.transaction(stores, "readwrite", durability).and_then(|transaction| {
-            let ended = end(&transaction);
-            if let Err(exception) = issue(&transaction) {
-                // It may have been aborted already, by the same exception.
-                let _ = transaction.abort();
-                return Err(exception);
-            }
-            Ok((transaction, ended))
-        });
+        let started = start(&self.connection, stores, durability, &issue);
+        let connection = self.connection.clone();
         Box::pin(async move {
-            let failure = match ended {
-                Err(exception) => exception,
-                Ok((transaction, ended)) => match ended.await {
-                    Ok(_) => return Ok(true),
-                    // Without an error, `abort` was called.
-                    Err(_) => match transaction.error() {
-                        None => return Ok(false),
-                        Some(error) => error.into(),
-                    },
-                },
+            let failure = match committed(started).await {
+                Ok(committed) => return Ok(committed),
+                Err(failure) if is_lost(&failure) => failure,
+                Err(failure) => return Err(failed(&failure, needed).await),
             };
-            if is_named(&failure, "QuotaExceededError") {
-                let available = quota::available().await.unwrap_or(0);
-                return Err(Error::StorageFull { needed, available });
+            connection.reopen().await.map_err(|_| unavailable(&failure))?;
+            match committed(start(&connection, stores, durability, &issue)).await {
+                Ok(committed) => Ok(committed),
+                Err(failure) => Err(failed(&failure, needed).await),
             }
-            Err(unavailable(&failure))
         })
     }
 }
 
-impl Drop for IndexedDb {
-    fn drop(&mut self) {
-        self.database.set_onversionchange(None);
-        self.database.close();
+type Stores = &'static [&'static str];
+const ALL: Stores = &[MODELS, DOWNLOADS, RECORDS];
+
+fn start(
+    connection: &Connection,
+    stores: Stores,
+    durability: Durability,
+    issue: &Issue,
+) -> Started {
+    let transaction = connection.transaction(stores, "readwrite", durability)?;
+    let ended = end(&transaction);
+    if let Err(exception) = issue(&transaction) {
+        // It may have been aborted already, by the same exception.
+        let _ = transaction.abort();
+        return Err(exception);
     }
+    Ok((transaction, ended))
+}
+
+async fn committed(started: Started) -> Js<bool> {
+    let (transaction, ended) = started?;
+    match ended.await {
+        Ok(_) => Ok(true),
+        // Without an error, `abort` was called.
+        Err(_) => transaction.error().map_or(Ok(false), |error| Err(error.into())),
+    }
+}
+
+async fn failed(failure: &JsValue, needed: u64) -> Error {
+    if is_named(failure, "QuotaExceededError") {
+        let available = quota::available().await.unwrap_or(0);
+        return Error::StorageFull { needed, available };
+    }
+    unavailable(failure)
 }
 
 impl Storage for IndexedDb {
-    fn manifest(&self, url: &str) -> Reply<Option<Manifest>> {
-        let found =
-            self.transaction(&[MODELS], "readwrite", Durability::Relaxed).and_then(|transaction| {
-                let models = transaction.object_store(MODELS)?;
-                let key = JsValue::from_str(url);
-                let request = models.get(&key)?;
-                let found = on_success(&request, move |manifest| {
-                    if !manifest.is_undefined() {
-                        let now = js_sys::Date::now().into();
-                        Reflect::set(&manifest, &"last_used".into(), &now)?;
-                        models.put_with_key(&manifest, &key)?;
-                    }
-                    Ok(manifest)
-                });
-                Ok(found)
-            });
+    fn find(&self, url: &str) -> Reply<Option<Stored>> {
+        let connection = self.connection.clone();
+        let url = url.to_string();
         Box::pin(async move {
-            let value = match found {
-                Ok(found) => found.await.map_err(|e| unavailable(&e))?,
-                Err(exception) => return Err(unavailable(&exception)),
+            let found = match find(&connection, &url).await {
+                Ok(found) => Ok(found),
+                Err(failure) => {
+                    connection.reopen().await.map_err(|_| unavailable(&failure))?;
+                    find(&connection, &url).await
+                }
             };
+            let (model, download) = found.map_err(|e| unavailable(&e))?;
             // What is not a manifest of the present layout is as good as nothing.
-            let manifest = serde_wasm_bindgen::from_value::<Manifest>(value).ok();
-            Ok(manifest.filter(|manifest| manifest.layout == LAYOUT))
+            let read = |value: JsValue| {
+                let manifest = serde_wasm_bindgen::from_value::<Manifest>(value).ok();
+                manifest.filter(|manifest| manifest.layout == LAYOUT)
+            };
+            Ok(read(model).map(Stored::Complete).or_else(|| read(download).map(Stored::Partial)))
         })
     }
 
-    fn read_record(&self, model: &Manifest, index: u32) -> Reply<Option<ArrayBuffer>> {
-        let request = self
-            .transaction(&[RECORDS], "readonly", Durability::Relaxed)
-            .and_then(|t| t.object_store(RECORDS)?.get(&record_key(model, index)))
-            .map(|request| result(&request));
-        Box::pin(async move {
-            let Ok(request) = request else { return Ok(None) };
+    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>> {
+        let key = record_key(manifest, index);
+        let connection = self.connection.clone();
+        let first = get(&connection, &key);
+        // A promise goes on by itself, while the caller works on the record before. It is
+        // never rejected, as nobody may be there yet to take note of it.
+        let read = future_to_promise(async move {
+            let mut value = first.await;
+            if value.is_err() && connection.reopen().await.is_ok() {
+                value = get(&connection, &key).await;
+            }
             // A value whose file is gone from the disk fails here.
-            let value = request.await.unwrap_or(JsValue::UNDEFINED);
-            Ok(value.dyn_into::<ArrayBuffer>().ok())
-        })
-    }
-
-    fn begin(&self, download: &Manifest) -> Reply<()> {
-        let written = self.write(
-            &[MODELS, DOWNLOADS, RECORDS],
-            Durability::Relaxed,
-            download.bytes,
-            |transaction| {
-                transaction.object_store(DOWNLOADS)?.delete(&all_of(&download.url)?)?;
-                put_download(transaction, download)?;
-                let (all, records) = (all_of(&download.url)?, transaction.object_store(RECORDS)?);
-                with_model(transaction, &download.url, move |_, model| {
-                    if model.is_undefined() { records.delete(&all).map(|_| ()) } else { Ok(()) }
-                })
-            },
-        );
-        Box::pin(async move { written.await.map(|_| ()) })
-    }
-
-    fn write_record(&self, download: &Manifest, record: &ArrayBuffer) -> Reply<bool> {
-        self.write(&[DOWNLOADS, RECORDS], Durability::Relaxed, download.bytes, |transaction| {
-            guard(transaction, download)?;
-            let index = download.records.len() as u32 - 1;
-            let records = transaction.object_store(RECORDS)?;
-            records.put_with_key(record, &record_key(download, index))?;
-            put_download(transaction, download)
-        })
-    }
-
-    fn commit(&self, download: &Manifest) -> Reply<bool> {
-        let stores = [MODELS, DOWNLOADS, RECORDS];
-        self.write(&stores, Durability::Strict, download.bytes, |transaction| {
-            guard(transaction, download)?;
-            let manifest = to_js(download)?;
-            let url = JsValue::from_str(&download.url);
-            transaction.object_store(MODELS)?.put_with_key(&manifest, &url)?;
-            // What another tab has stored of the same model is not needed any more.
-            transaction.object_store(DOWNLOADS)?.delete(&all_of(&download.url)?)?;
-            let records = transaction.object_store(RECORDS)?;
-            let own = download_key(download);
-            let (first, last) = (Array::of1(&url), Array::of2(&url, &Array::new()));
-            records.delete(&range(&first, &own)?.into())?;
-            let after = Array::of3(&url, &download.id.into(), &Array::new());
-            records.delete(&range(&after, &last)?.into())?;
-            Ok(())
-        })
-    }
-
-    fn forget(&self, model: &Manifest) -> Reply<()> {
-        let stores = [MODELS, DOWNLOADS, RECORDS];
-        let forgotten = self.write(&stores, Durability::Relaxed, 0, |transaction| {
-            transaction.object_store(DOWNLOADS)?.delete(&download_key(model))?;
-            let url = JsValue::from_str(&model.url);
-            let after = Array::of3(&url, &model.id.into(), &Array::new());
-            let own = range(&download_key(model), &after)?;
-            transaction.object_store(RECORDS)?.delete(&own.into())?;
-            let id = model.id;
-            with_model(transaction, &model.url, move |models, found| {
-                let same = Reflect::get(&found, &"id".into()).is_ok_and(|found| found == id);
-                if same { models.delete(&url).map(|_| ()) } else { Ok(()) }
-            })
+            let bytes = value.unwrap_or_default().dyn_into::<ArrayBuffer>();
+            let Ok(bytes) = bytes else { return Ok(JsValue::UNDEFINED) };
+            let found = sha256(&bytes, bytes.byte_length()).await.unwrap_or_default();
+            Ok(Array::of2(&bytes, &found.into()).into())
         });
+        Box::pin(async move {
+            let pair = JsFuture::from(read).await.and_then(|pair| pair.dyn_into::<Array>());
+            let Ok(pair) = pair else { return Ok(None) };
+            let record = pair.get(0).dyn_into::<ArrayBuffer>().map(Record::of);
+            Ok(record.ok().zip(pair.get(1).as_string()))
+        })
+    }
+
+    fn write(&self, manifest: &Manifest, index: u32, record: &Record, how: Write) -> Reply<bool> {
+        let (needed, manifest) = (manifest.bytes, manifest.clone());
+        let issue = |bytes: ArrayBuffer| -> Issue {
+            let manifest = manifest.clone();
+            Box::new(move |transaction| put(transaction, &manifest, index, &bytes, how))
+        };
+        let bytes = record.buffer();
+        let now = start(&self.connection, ALL, Durability::Relaxed, &issue(bytes.clone()));
+        match now {
+            Ok(started) => Box::pin(async move {
+                match committed(Ok(started)).await {
+                    Ok(committed) => Ok(committed),
+                    Err(failure) => Err(failed(&failure, needed).await),
+                }
+            }),
+            // The caller's bytes may change until there is a connection again.
+            Err(_) => self.write(ALL, Durability::Relaxed, needed, issue(bytes.slice(0))),
+        }
+    }
+
+    fn commit(&self, manifest: &Manifest) -> Reply<bool> {
+        let (needed, manifest) = (manifest.bytes, manifest.clone());
+        let issue = Box::new(move |transaction: &IdbTransaction| commit(transaction, &manifest));
+        self.write(ALL, Durability::Strict, needed, issue)
+    }
+
+    fn forget(&self, manifest: &Manifest) -> Reply<()> {
+        let manifest = manifest.clone();
+        let issue = Box::new(move |transaction: &IdbTransaction| forget(transaction, &manifest));
+        let forgotten = self.write(ALL, Durability::Relaxed, 0, issue);
         Box::pin(async move { forgotten.await.map(|_| ()) })
     }
 }
 
-fn open_request() -> Js<IdbOpenDbRequest> {
-    Reflect::get(&js_sys::global(), &"indexedDB".into())?
-        .dyn_into::<IdbFactory>()
-        .map_err(|_| js_sys::Error::new("there is no IndexedDB here"))?
-        .open_with_u32(DATABASE, DATABASE_VERSION)
+/// The manifests of the model and of its last download, or undefined.
+async fn find(connection: &Connection, url: &str) -> Js<(JsValue, JsValue)> {
+    let (model, download) = {
+        let transaction =
+            connection.transaction(&[MODELS, DOWNLOADS], "readwrite", Durability::Relaxed)?;
+        let models = transaction.object_store(MODELS)?;
+        let key = JsValue::from_str(url);
+        let request = models.get(&key)?;
+        let model = on_success(&request, move |manifest| {
+            if !manifest.is_undefined() {
+                let now = js_sys::Date::now().into();
+                Reflect::set(&manifest, &"last_used".into(), &now)?;
+                models.put_with_key(&manifest, &key)?;
+            }
+            Ok(manifest)
+        });
+        let downloads = transaction.object_store(DOWNLOADS)?.get(&all_of(url)?)?;
+        (model, result(&downloads))
+    };
+    Ok((model.await?, download.await?))
 }
 
-fn create_stores(request: &IdbOpenDbRequest) -> Js<()> {
-    let database = request.result()?.dyn_into::<IdbDatabase>()?;
-    for store in [MODELS, DOWNLOADS, RECORDS] {
-        database.create_object_store(store)?;
+fn get(connection: &Connection, key: &Array) -> impl Future<Output = Js<JsValue>> + use<> {
+    let request = connection
+        .transaction(&[RECORDS], "readonly", Durability::Relaxed)
+        .and_then(|transaction| transaction.object_store(RECORDS)?.get(key))
+        .map(|request| result(&request));
+    async move { request?.await }
+}
+
+fn put(
+    transaction: &IdbTransaction,
+    manifest: &Manifest,
+    index: u32,
+    bytes: &ArrayBuffer,
+    how: Write,
+) -> Js<()> {
+    let records = transaction.object_store(RECORDS)?;
+    let key = record_key(manifest, index);
+    match how {
+        Write::First => {
+            transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
+            put_download(transaction, manifest)?;
+            records.put_with_key(bytes, &key)?;
+            let others = others(manifest)?;
+            with_model(transaction, &manifest.url, move |_, model| {
+                // Its records stay until this download is complete.
+                let layout = Reflect::get(&model, &"layout".into()).ok();
+                let is_usable = layout.and_then(|layout| layout.as_f64()) == Some(LAYOUT.into());
+                others
+                    .iter()
+                    .filter(|_| !is_usable)
+                    .try_for_each(|range| records.delete(range).map(|_| ()))
+            })
+        }
+        Write::Next => {
+            guard(transaction, manifest)?;
+            records.put_with_key(bytes, &key)?;
+            put_download(transaction, manifest)
+        }
+        Write::Repair => {
+            guard(transaction, manifest)?;
+            records.put_with_key(bytes, &key).map(|_| ())
+        }
     }
-    Ok(())
 }
 
-/// Aborts the transaction if the download is not there any more.
-fn guard(transaction: &IdbTransaction, download: &Manifest) -> Js<()> {
-    let request = transaction.object_store(DOWNLOADS)?.get_key(&download_key(download))?;
-    let abort_if_gone = Closure::once_into_js({
-        let (request, transaction) = (request.clone(), transaction.clone());
-        move || if request.result()?.is_undefined() { transaction.abort() } else { Ok(()) }
-    });
-    request.set_onsuccess(Some(abort_if_gone.unchecked_ref()));
-    Ok(())
+fn commit(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
+    guard(transaction, manifest)?;
+    let url = JsValue::from_str(&manifest.url);
+    transaction.object_store(MODELS)?.put_with_key(&to_js(manifest)?, &url)?;
+    // What another tab has stored of the same model is not needed any more.
+    transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
+    let records = transaction.object_store(RECORDS)?;
+    others(manifest)?.iter().try_for_each(|range| records.delete(range).map(|_| ()))
 }
 
-fn put_download(transaction: &IdbTransaction, download: &Manifest) -> Js<()> {
+fn forget(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
+    transaction.object_store(DOWNLOADS)?.delete(&download_key(manifest))?;
+    let url = JsValue::from_str(&manifest.url);
+    let after = Array::of3(&url, &manifest.id.into(), &Array::new());
+    let own = range(&download_key(manifest), &after)?;
+    transaction.object_store(RECORDS)?.delete(&own.into())?;
+    let id = manifest.id;
+    with_model(transaction, &manifest.url, move |models, found| {
+        if is_of(&found, id) { models.delete(&url).map(|_| ()) } else { Ok(()) }
+    })
+}
+
+/// Aborts the transaction if neither the download nor the model is there any more.
+fn guard(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
+    let download = transaction.object_store(DOWNLOADS)?.get_key(&download_key(manifest))?;
+    let (id, transaction_, download_) = (manifest.id, transaction.clone(), download.clone());
+    with_model(transaction, &manifest.url, move |_, model| {
+        // Asked for before the model, so it has its result by now.
+        let gone = download_.result()?.is_undefined() && !is_of(&model, id);
+        if gone { transaction_.abort() } else { Ok(()) }
+    })
+}
+
+fn is_of(model: &JsValue, id: f64) -> bool {
+    // Undefined has no fields.
+    Reflect::get(model, &"id".into()).is_ok_and(|found| found == id)
+}
+
+fn put_download(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
     let store = transaction.object_store(DOWNLOADS)?;
-    store.put_with_key(&to_js(download)?, &download_key(download)).map(|_| ())
+    store.put_with_key(&to_js(manifest)?, &download_key(manifest)).map(|_| ())
 }
 
 /// Passes the manifest of `url`, or undefined, to `then` while the transaction is active.
@@ -282,12 +318,20 @@ fn to_js(manifest: &Manifest) -> Js<JsValue> {
     Ok(serde_wasm_bindgen::to_value(manifest)?)
 }
 
-fn download_key(download: &Manifest) -> Array {
-    Array::of2(&download.url.as_str().into(), &download.id.into())
+fn download_key(manifest: &Manifest) -> Array {
+    Array::of2(&manifest.url.as_str().into(), &manifest.id.into())
 }
 
 fn record_key(manifest: &Manifest, index: u32) -> Array {
     Array::of3(&manifest.url.as_str().into(), &manifest.id.into(), &index.into())
+}
+
+/// The records of all other downloads of the same url.
+fn others(manifest: &Manifest) -> Js<[JsValue; 2]> {
+    let url = JsValue::from_str(&manifest.url);
+    let (first, last) = (Array::of1(&url), Array::of2(&url, &Array::new()));
+    let after = Array::of3(&url, &manifest.id.into(), &Array::new());
+    Ok([range(&first, &download_key(manifest))?.into(), range(&after, &last)?.into()])
 }
 
 /// Every key that begins with this url: arrays sort after numbers.
@@ -298,45 +342,4 @@ fn all_of(url: &str) -> Js<JsValue> {
 
 fn range(from: &Array, to: &Array) -> Js<IdbKeyRange> {
     IdbKeyRange::bound(from, to)
-}
-
-/// A request's result, or its error. Listens from the moment of the call.
-fn result(request: &IdbRequest) -> impl Future<Output = Js<JsValue>> + use<> {
-    on_success(request, Ok)
-}
-
-/// As [`result`], passed through `then` while the transaction is still active.
-fn on_success<F>(request: &IdbRequest, then: F) -> impl Future<Output = Js<JsValue>> + use<F>
-where
-    F: FnOnce(JsValue) -> Js<JsValue> + 'static,
-{
-    let mut then = Some(then);
-    let settled = JsFuture::from(Promise::new(&mut |resolve, reject| {
-        request.set_onerror(Some(&reject));
-        // A promise calls its executor once.
-        let Some(then) = then.take() else { return };
-        let request = request.clone();
-        let on_success = Closure::once_into_js({
-            let request = request.clone();
-            move || match request.result().and_then(then) {
-                Ok(value) => resolve.call1(&JsValue::UNDEFINED, &value),
-                Err(exception) => reject.call1(&JsValue::UNDEFINED, &exception),
-            }
-        });
-        request.set_onsuccess(Some(on_success.unchecked_ref()));
-    }));
-    let request = request.clone();
-    async move {
-        // `onerror` hands over an event; the request has the error.
-        let error = |thrown| request.error().ok().flatten().map_or(thrown, JsValue::from);
-        settled.await.map_err(error)
-    }
-}
-
-/// Resolves when the transaction is committed, rejects when it is aborted.
-fn end(transaction: &IdbTransaction) -> JsFuture {
-    JsFuture::from(Promise::new(&mut |resolve, reject| {
-        transaction.set_oncomplete(Some(&resolve));
-        transaction.set_onabort(Some(&reject));
-    }))
 }

@@ -1,8 +1,9 @@
 //! JavaScript's exceptions, as words and as our errors, and its memory.
 
 use crate::Error;
-use js_sys::{Array, ArrayBuffer, Function, Reflect};
+use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// What JavaScript may throw.
 pub(super) type Js<T> = std::result::Result<T, JsValue>;
@@ -46,4 +47,43 @@ pub(super) fn collect_garbage() {
         let Ok(buffer) = buffer.and_then(|b| b.dyn_into::<ArrayBuffer>()) else { return };
         release(&buffer);
     }
+}
+
+/// A wait that can be given up by dropping it.
+pub(super) struct Timer {
+    id: JsValue,
+    done: Promise,
+}
+
+impl Timer {
+    /// Runs out in so many milliseconds.
+    pub(super) fn start(ms: u32) -> Timer {
+        let mut id = JsValue::UNDEFINED;
+        let done = Promise::new(&mut |resolve, _| {
+            // Of the global scope by name: pages and workers have it alike.
+            id = call_global("setTimeout", &[resolve.into(), ms.into()]).unwrap_or_default();
+        });
+        Timer { id, done }
+    }
+
+    /// Waits until it has run out.
+    pub(super) fn done(&self) -> impl Future<Output = ()> + use<> {
+        let done = JsFuture::from(self.done.clone());
+        async move {
+            // It is never rejected.
+            let _ = done.await;
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let _ = call_global("clearTimeout", &[self.id.clone()]);
+    }
+}
+
+fn call_global(name: &str, arguments: &[JsValue]) -> Js<JsValue> {
+    let global = js_sys::global();
+    let function = Reflect::get(&global, &name.into())?.dyn_into::<Function>()?;
+    function.apply(&global, &arguments.iter().collect::<Array>())
 }

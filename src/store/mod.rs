@@ -1,26 +1,54 @@
 //! Where a model's bytes come from: the network, as a stream, or the copy that an earlier
 //! visit left in IndexedDB.
 //!
-//! [`Source`] hands on the file's bytes in order, whichever it is. While it downloads, it
-//! also writes them as records of [`RECORD_BYTES`] with their digests, one record to a
-//! transaction. A model exists from the moment its manifest is written, last of all: what a
-//! cut connection or a closed tab leaves behind never counts as a model. Nothing here holds
-//! more than two records at a time.
+//! [`Source`] hands on the model's bytes in order, record by record, whichever it is. While
+//! it downloads, it also writes each record with its digest, one to a transaction, so that a
+//! cut connection or a closed tab costs no more than the record at hand: the next load goes
+//! on from there. A model exists from the moment its manifest is written, last of all.
+//! Nothing here holds more than two records at a time.
+//!
+//! What is decided is decided in plain Rust, over two traits: `Host`, the network and the
+//! clock, and `Storage`, where records are kept. In the browser these are `web` and
+//! `indexed_db`; the tests have a simulation that fails in every way it can.
 
-mod buffer;
-mod digest;
-mod fetch;
-mod indexed_db;
-mod js;
-mod quota;
-mod reader;
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(
+        dead_code,
+        reason = "the host builds what is decided, for its tests; the browser runs it"
+    )
+)]
+
+mod backoff;
+mod download;
+mod host;
+mod http;
+mod part_digest;
+pub mod recipe;
+pub mod record;
 mod schema;
-mod source;
+pub mod sha256;
+pub mod source;
 mod storage;
-mod writer;
 
-pub use source::{Origin, Source};
+#[cfg(target_arch = "wasm32")]
+mod connection;
+#[cfg(target_arch = "wasm32")]
+mod digest;
+#[cfg(target_arch = "wasm32")]
+mod fetch;
+#[cfg(target_arch = "wasm32")]
+mod indexed_db;
+#[cfg(target_arch = "wasm32")]
+mod js;
+#[cfg(target_arch = "wasm32")]
+mod lock;
+#[cfg(target_arch = "wasm32")]
+mod quota;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 
-/// Bytes of a record; the last one of a model may be shorter. Larger values bring no speed
-/// and cost memory; Chrome refuses values from about 127 MiB.
-const RECORD_BYTES: u32 = 8 << 20;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+
+pub use source::{Options, Phase, Piece, Report, Source};

@@ -1,186 +1,462 @@
-//! A model's bytes, from the network or from the store.
+//! A model's bytes in order, record by record: from the store as far as they are there, the
+//! rest from the network, and into the store as it comes. Every record is checked before it
+//! is handed out.
 
-use super::RECORD_BYTES;
-use super::buffer::RecordBuffer;
-use super::fetch::Download;
-use super::indexed_db::IndexedDb;
-use super::js::collect_garbage;
-use super::quota;
-use super::reader::RecordReader;
+use super::backoff::Backoff;
+use super::download::{Collected, Stream};
+use super::host::{Fault, Host};
+use super::part_digest::PartDigest;
+use super::recipe::{Recipe, Settings, is_pack};
+use super::record::Record;
 use super::schema::Manifest;
-use super::storage::Storage;
-use super::writer::RecordWriter;
+use super::storage::{Reply, Storage, Stored, Write};
 use crate::{Error, Result};
-use js_sys::Uint8Array;
+use std::cell::Cell;
 use std::rc::Rc;
-use web_sys::AbortSignal;
 
-/// Where the bytes come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The server.
-    Network,
-    /// This browser's store.
+/// A file that begins anew this often while it is loaded is not to be had.
+const MAX_RESTARTS: u32 = 3;
+
+/// How to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Attempts that may follow a failure.
+    pub retries: u32,
+    /// Bytes of a record, where no `pagelm.json` tells.
+    pub record_bytes: u32,
+    /// SHA-256 that each part must have, as far as the caller knows.
+    pub sha256: Vec<String>,
+}
+
+/// What the source is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Another tab stores the same model.
+    Wait,
+    /// Reads what an earlier load has stored of an unfinished download.
+    Resume,
+    /// Reads from the server.
+    Download,
+    /// Waits before it asks the server again.
+    Retry {
+        /// Which attempt comes next, from 1.
+        attempt: u32,
+        /// Milliseconds until then.
+        wait_ms: u32,
+        /// What went wrong, as a clause.
+        reason: String,
+    },
+    /// Fetches a damaged record again.
+    Repair,
+    /// Reads a complete model from the store.
     Cache,
 }
 
-/// A file's bytes in order. Read it to its end, make sure that the model is whole, then
+/// How far a load is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// With what.
+    pub phase: Phase,
+    /// Bytes that are done.
+    pub loaded: u64,
+    /// Of how many, where it is known.
+    pub total: Option<u64>,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The next record: see [`Source::record`].
+    Record {
+        /// Which GGUF file of the model it belongs to, from 0.
+        part: u32,
+    },
+    /// The model has changed: what has been handed out is void, and all of it comes again.
+    Restart,
+}
+
+/// A model's bytes. Read them to their end, make sure that the model is whole, then
 /// [`Source::keep`] it; on any failure [`Source::discard`] it.
 pub struct Source {
-    signal: AbortSignal,
-    loaded: u64,
-    input: Input,
+    pub(super) host: Rc<dyn Host>,
+    /// `None` where nothing is stored, or no more.
+    storage: Option<Rc<dyn Storage>>,
+    pub(super) options: Options,
+    pub(super) manifest: Manifest,
+    /// Whether the store has all of the model.
+    complete: bool,
+    /// Whether the store has the manifest.
+    begun: bool,
+    /// Records handed out.
+    cursor: usize,
+    current: Option<Record>,
+    ahead: Option<Ahead>,
+    writing: Option<Reply<bool>>,
+    /// Memory for the next record from the network.
+    pub(super) spare: Option<Record>,
+    /// The first record while it comes, and whether it is found to be of another file.
+    pub(super) partial: Option<Record>,
+    pub(super) changed: bool,
+    pub(super) stream: Option<Stream>,
+    pub(super) backoff: Backoff,
+    restarts: u32,
+    digest: Option<PartDigest>,
+    pub(super) room_checked: bool,
+    report: Box<dyn Fn(Report)>,
+    /// Bytes that were last reported as done.
+    pub(super) reported: Cell<u64>,
 }
 
-enum Input {
-    Cache(RecordReader),
-    Network { download: Download, record: RecordBuffer, writer: Option<RecordWriter> },
-}
+type Ahead = Reply<Option<(Record, String)>>;
 
 impl Source {
-    /// Opens the stored copy of `url`, or asks the server for it. With `cache` false the
-    /// store is neither read nor written. `signal` ends the load at any time.
+    /// Finds what is stored of `url`, and what is to be fetched. Without `storage` the model
+    /// is fetched and not stored.
     ///
     /// # Errors
-    /// [`Error::StorageUnavailable`] before anything is fetched, [`Error::StorageFull`]
-    /// before a byte of the body is, [`Error::HttpStatus`], [`Error::Network`],
-    /// [`Error::Aborted`].
-    pub async fn open(url: &str, cache: bool, signal: &AbortSignal) -> Result<Source> {
-        let input = Source::find(url, cache, signal).await?;
-        Ok(Source { signal: signal.clone(), loaded: 0, input })
+    /// [`Error::StorageUnavailable`] before anything is fetched, [`Error::BadManifest`],
+    /// [`Error::HttpStatus`], [`Error::Network`], [`Error::Aborted`].
+    pub(super) async fn open(
+        host: Rc<dyn Host>,
+        storage: Option<Rc<dyn Storage>>,
+        url: &str,
+        options: Options,
+        report: Box<dyn Fn(Report)>,
+    ) -> Result<Source> {
+        let stored = match &storage {
+            Some(storage) => storage.find(url).await?,
+            None => None,
+        };
+        let empty = Recipe { files: Vec::new(), record_bytes: 0, settings: String::new() };
+        let mut source = Source {
+            manifest: Manifest::new(url, empty, 0.0, 0.0),
+            backoff: Backoff::new(options.retries),
+            host,
+            storage,
+            options,
+            complete: false,
+            begun: false,
+            cursor: 0,
+            current: None,
+            ahead: None,
+            writing: None,
+            spare: None,
+            partial: None,
+            changed: false,
+            stream: None,
+            restarts: 0,
+            digest: None,
+            room_checked: false,
+            report,
+            reported: Cell::new(0),
+        };
+        match stored {
+            Some(Stored::Complete(manifest)) if source.may_be(&manifest) => {
+                (source.complete, source.begun) = (true, true);
+                source.manifest = manifest;
+            }
+            stored => {
+                let recipe = source.recipe(url).await?;
+                match stored {
+                    Some(Stored::Partial(manifest)) if manifest.follows(&recipe) => {
+                        source.begun = true;
+                        source.manifest = manifest;
+                    }
+                    _ => source.manifest = source.fresh(url, recipe),
+                }
+            }
+        }
+        if source.is_stored() {
+            source.report(source.phase(), 0);
+        }
+        Ok(source)
     }
 
-    async fn find(url: &str, cache: bool, signal: &AbortSignal) -> Result<Input> {
-        if !cache {
-            let download = Download::start(url, signal).await?;
-            let record = RecordBuffer::new(RECORD_BYTES);
-            return Ok(Input::Network { download, record, writer: None });
-        }
-        let storage: Rc<dyn Storage> = Rc::new(IndexedDb::open().await?);
-        if let Some(manifest) = storage.manifest(url).await? {
-            return Ok(Input::Cache(RecordReader::new(storage, manifest)));
-        }
-        let download = Download::start(url, signal).await?;
-        if let (Some(needed), Some(available)) = (download.length(), quota::available().await)
-            && needed > available
-        {
-            return Err(Error::StorageFull { needed, available });
-        }
-        let manifest = Manifest::new(url, download.etag().map(String::from));
-        let record = RecordBuffer::new(manifest.record_bytes);
-        let writer = Some(RecordWriter::new(storage, manifest));
-        Ok(Input::Network { download, record, writer })
+    /// Whether a stored model may have the digests that the caller gave.
+    fn may_be(&self, manifest: &Manifest) -> bool {
+        let agree = |(asked, found): (&String, &Option<String>)| {
+            found.as_ref().is_none_or(|found| found.eq_ignore_ascii_case(asked))
+        };
+        self.options.sha256.iter().zip(&manifest.verified).all(agree)
     }
 
-    /// Where the bytes come from.
-    pub fn origin(&self) -> Origin {
-        match self.input {
-            Input::Cache(_) => Origin::Cache,
-            Input::Network { .. } => Origin::Network,
+    async fn recipe(&mut self, url: &str) -> Result<Recipe> {
+        if !is_pack(url) {
+            return Recipe::of_url(url, self.options.record_bytes);
+        }
+        let json = self.small_file(url).await?;
+        Recipe::of_pack(&json, |path| self.host.resolve(path, url))
+    }
+
+    fn fresh(&self, url: &str, recipe: Recipe) -> Manifest {
+        const INTEGERS: f64 = (1u64 << 53) as f64;
+        let id = (self.host.random() * INTEGERS).floor();
+        Manifest::new(url, recipe, id, self.host.now())
+    }
+
+    /// What `pagelm.json` says beside; nothing without one.
+    pub fn settings(&self) -> Settings {
+        serde_json::from_str(&self.manifest.settings).unwrap_or_default()
+    }
+
+    /// GGUF files of the model.
+    pub fn parts(&self) -> u32 {
+        self.manifest.files.last().map_or(0, |file| file.source.part + 1)
+    }
+
+    /// Whether the next record comes from the store.
+    pub fn is_stored(&self) -> bool {
+        self.cursor < self.manifest.records.len()
+    }
+
+    /// What the source is doing.
+    pub fn phase(&self) -> Phase {
+        match (self.complete, self.is_stored()) {
+            (true, _) => Phase::Cache,
+            (false, true) => Phase::Resume,
+            (false, false) => Phase::Download,
         }
     }
 
-    /// Bytes handed out.
-    pub fn loaded(&self) -> u64 {
-        self.loaded
-    }
-
-    /// Bytes in all, where the server tells.
+    /// Bytes of the whole model, where it is known.
     pub fn total(&self) -> Option<u64> {
-        match &self.input {
-            Input::Cache(reader) => Some(reader.bytes()),
-            Input::Network { download, .. } => download.length(),
-        }
+        self.manifest.total
     }
 
-    /// The next bytes, in a piece of any size; `None` at the end. The piece is the caller's
-    /// until the next call.
+    /// Tells how far the load is.
+    pub fn report(&self, phase: Phase, loaded: u64) {
+        self.reported.set(loaded);
+        (self.report)(Report { phase, loaded, total: self.manifest.total });
+    }
+
+    /// The next record, or that all begins anew; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Network`], [`Error::StorageFull`], [`Error::StorageUnavailable`],
-    /// [`Error::StorageCorrupt`], [`Error::Aborted`].
-    pub async fn next(&mut self) -> Result<Option<Uint8Array>> {
-        if self.signal.aborted() {
+    /// [`Error::Network`], [`Error::HttpStatus`], [`Error::DigestMismatch`],
+    /// [`Error::StorageFull`], [`Error::StorageCorrupt`], [`Error::Aborted`].
+    pub async fn next(&mut self) -> Result<Option<Piece>> {
+        if self.host.aborted() {
             return Err(Error::Aborted);
         }
-        let piece = match &mut self.input {
-            Input::Cache(reader) => reader.record().await?,
-            Input::Network { download, record, writer } => {
-                if record.is_full() {
-                    record.clear();
-                }
-                let n = download.fill(record).await?;
-                if let (true, Some(writer)) = (record.is_full(), writer) {
-                    let written = writer.write(&record.contents()).await;
-                    written.map_err(|error| with_total(error, download.length()))?;
-                }
-                (n > 0).then(|| record.last(n))
-            }
-        };
-        self.loaded += piece.as_ref().map_or(0, |piece| u64::from(piece.length()));
-        Ok(piece)
+        if self.changed {
+            return self.restart().await;
+        }
+        if let Some(record) = self.current.take()
+            && record.capacity() == self.manifest.record_bytes
+        {
+            self.spare = Some(record);
+        }
+        if self.is_stored() { self.read_on().await } else { self.download_on().await }
     }
 
-    /// Whether a file that seems cut short is so because the transfer was.
-    ///
-    /// # Errors
-    /// [`Error::Network`] if it was.
-    pub fn check_whole(&self) -> Result<()> {
-        match &self.input {
-            Input::Cache(_) => Ok(()),
-            Input::Network { download, .. } => download.check_whole(),
+    /// The record that came last, if any did.
+    pub fn record(&self) -> Option<&Record> {
+        self.current.as_ref()
+    }
+
+    /// Takes note of the current record's bytes, in order: a digest of the whole may
+    /// be asked for.
+    pub fn taken(&mut self, bytes: &[u8]) {
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
         }
+    }
+
+    async fn read_on(&mut self) -> Result<Option<Piece>> {
+        let index = self.cursor;
+        let read = match self.ahead.take().or_else(|| self.read(index)) {
+            Some(read) => read.await,
+            None => Ok(None),
+        };
+        let info = &self.manifest.records[index];
+        let record = match read {
+            Ok(Some((record, sha256))) if record.len() == info.bytes && sha256 == info.sha256 => {
+                record
+            }
+            _ => match self.repair(index).await? {
+                Some(record) => {
+                    self.write(index, &record, Write::Repair).await?;
+                    record
+                }
+                None => return self.restart().await,
+            },
+        };
+        self.ahead = self.read(index + 1);
+        self.hand_out(record, true).await
+    }
+
+    fn read(&self, index: usize) -> Option<Ahead> {
+        let storage = self.storage.as_ref().filter(|_| index < self.manifest.records.len())?;
+        Some(storage.read(&self.manifest, index as u32))
+    }
+
+    /// The first record of a file, if it is stored and sound.
+    pub(super) async fn stored_beginning(&self, file: usize) -> Option<Record> {
+        let index = self.manifest.records.iter().position(|info| info.file as usize == file)?;
+        let (record, sha256) = self.read(index)?.await.ok()??;
+        (sha256 == self.manifest.records[index].sha256).then_some(record)
+    }
+
+    async fn download_on(&mut self) -> Result<Option<Piece>> {
+        while let Some((file, from)) = self.manifest.next_place() {
+            match self.collect(file, from).await? {
+                Collected::End => {}
+                Collected::Changed => return self.restart().await,
+                Collected::Record(record, info) => {
+                    self.manifest.push(info);
+                    let index = self.manifest.records.len() - 1;
+                    let how = if self.begun { Write::Next } else { Write::First };
+                    self.write(index, &record, how).await?;
+                    self.begun = true;
+                    return self.hand_out(record, false).await;
+                }
+            }
+        }
+        self.settle().await?;
+        self.check_part().await
+    }
+
+    /// Starts to write a record, once the one before is written.
+    async fn write(&mut self, index: usize, record: &Record, how: Write) -> Result<()> {
+        self.settle().await?;
+        self.manifest.last_used = self.host.now();
+        if let Some(storage) = &self.storage {
+            self.writing = Some(storage.write(&self.manifest, index as u32, record, how));
+        }
+        Ok(())
+    }
+
+    /// Waits for the record that is being written. A store that fails is left alone: the
+    /// model can do without.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        match writing.await {
+            Ok(true) => {}
+            Ok(false) => self.lost("it was deleted meanwhile"),
+            Err(Error::StorageFull { available, .. }) => {
+                let unwritten = self.manifest.records.last().map_or(0, |record| record.bytes);
+                return Err(self.full(available, unwritten));
+            }
+            Err(error) => self.lost(&error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, why: &str) {
+        self.storage = None;
+        self.host.warn(&format!("{} is not stored: {why}", self.manifest.url));
+    }
+
+    /// That there is no room for what is still to be stored, `unwritten` bytes of it being
+    /// here already.
+    pub(super) fn full(&self, available: u64, unwritten: u32) -> Error {
+        let stored = self.manifest.bytes - u64::from(unwritten);
+        let needed = match self.manifest.total {
+            Some(total) => total.saturating_sub(stored).max(1),
+            None => u64::from(self.manifest.record_bytes),
+        };
+        // The browser's estimate may be more than it grants.
+        Error::StorageFull { needed, available: available.min(needed.saturating_sub(1)) }
+    }
+
+    pub(super) fn stores(&self) -> bool {
+        self.storage.is_some()
+    }
+
+    async fn hand_out(&mut self, record: Record, stored: bool) -> Result<Option<Piece>> {
+        let part = self.manifest.part(self.cursor);
+        if self.digest.as_ref().is_some_and(|digest| digest.part() != part)
+            && let Some(restart) = self.check_part().await?
+        {
+            return Ok(Some(restart));
+        }
+        if self.digest.is_none() {
+            self.digest = self.digest_of(part, stored);
+        }
+        self.cursor += 1;
+        self.current = Some(record);
+        Ok(Some(Piece::Record { part }))
+    }
+
+    /// What watches over the digest of a part, if there is one to be met.
+    fn digest_of(&self, part: u32, stored: bool) -> Option<PartDigest> {
+        let expected = self.options.sha256.get(part as usize)?;
+        let found = self.manifest.verified.get(part as usize).cloned().flatten();
+        let known = found.is_some_and(|found| found.eq_ignore_ascii_case(expected));
+        (!known).then(|| PartDigest::new(part, expected, stored))
+    }
+
+    /// Ends the digest of the part before. Another one than expected begins anew if some of
+    /// it was stored, and fails otherwise.
+    async fn check_part(&mut self) -> Result<Option<Piece>> {
+        let Some(digest) = self.digest.take() else { return Ok(None) };
+        let (part, stored) = (digest.part() as usize, digest.began_stored());
+        match digest.finish(&self.manifest.url) {
+            Ok(found) => {
+                let verified = &mut self.manifest.verified;
+                verified.resize(verified.len().max(part + 1), None);
+                verified[part] = Some(found);
+                Ok(None)
+            }
+            Err(_) if stored => self.restart().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets all there is, to begin anew.
+    async fn restart(&mut self) -> Result<Option<Piece>> {
+        self.restarts += 1;
+        if self.restarts > MAX_RESTARTS {
+            let what = "it breaks off, and changes or has no version by which to go on".into();
+            return Err(Fault::Broken(what).into_error(&self.manifest.url, self.manifest.bytes));
+        }
+        self.stop().await?;
+        if let Some(storage) = self.storage.as_ref().filter(|_| self.begun) {
+            storage.forget(&self.manifest).await?;
+        }
+        let url = self.manifest.url.clone();
+        let recipe = self.recipe(&url).await?;
+        self.manifest = self.fresh(&url, recipe);
+        (self.complete, self.begun, self.cursor) = (false, false, 0);
+        (self.digest, self.room_checked) = (None, false);
+        Ok(Some(Piece::Restart))
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        (self.stream, self.ahead, self.current) = (None, None, None);
+        (self.partial, self.changed) = (None, false);
+        self.settle().await
     }
 
     /// Makes what was downloaded a stored model, and frees what the load has taken. Returns
     /// whether it has become one now.
     ///
     /// # Errors
-    /// [`Error::StorageFull`], [`Error::StorageUnavailable`].
+    /// [`Error::StorageFull`].
     pub async fn keep(mut self) -> Result<bool> {
-        let total = self.total();
-        let kept = match &mut self.input {
-            Input::Network { record, writer: Some(writer), .. } => writer.commit(record).await,
-            _ => Ok(false),
+        self.stop().await?;
+        let known = self.complete && self.options.sha256.is_empty();
+        let Some(storage) = self.storage.as_ref().filter(|_| self.begun && !known) else {
+            return Ok(false);
         };
-        match kept {
-            Ok(kept) => {
-                drop(self);
-                collect_garbage();
-                Ok(kept)
-            }
+        match storage.commit(&self.manifest).await {
+            Ok(kept) => Ok(kept && !self.complete),
+            Err(Error::StorageFull { available, .. }) => Err(self.full(available, 0)),
             Err(error) => {
-                self.discard(&error).await;
-                Err(with_total(error, total))
+                self.lost(&error.to_string());
+                Ok(false)
             }
         }
     }
 
-    /// Ends the load because of `error`: the transfer stops, what was stored of an
-    /// unfinished download is taken back, and a damaged model as well. A later issue resumes
-    /// downloads: after [`Error::Network`], what was stored would stay.
-    pub async fn discard(self, error: &Error) {
-        // The load has failed already, and the first error is the one to tell. What stays
-        // stored does not count as a model, and the next load begins by deleting it.
-        let _ = match self.input {
-            Input::Cache(reader) if matches!(error, Error::StorageCorrupt { .. }) => {
-                reader.give_up().await
-            }
-            Input::Network { download, writer: Some(writer), .. } => {
-                drop(download);
-                writer.discard().await
-            }
-            _ => Ok(()),
-        };
-    }
-}
-
-/// What the storage lacked room for is the whole model, where its length is known.
-fn with_total(error: Error, total: Option<u64>) -> Error {
-    match error {
-        Error::StorageFull { needed, available } => {
-            Error::StorageFull { needed: total.unwrap_or(needed), available }
+    /// Ends the load because of `error`. What has been stored stays for the next load, unless
+    /// it is the file that is at fault.
+    pub async fn discard(mut self, error: &Error) {
+        // The load has failed already, and the first error is the one to tell.
+        let _ = self.stop().await;
+        let void = self.begun && !self.complete && error.is_of_the_file();
+        if let Some(storage) = self.storage.as_ref().filter(|_| void) {
+            let _ = storage.forget(&self.manifest).await;
         }
-        other => other,
     }
 }

@@ -1,8 +1,8 @@
 //! What a storage backend does.
 
+use super::record::Record;
 use super::schema::Manifest;
 use crate::Result;
-use js_sys::ArrayBuffer;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -10,26 +10,46 @@ use std::pin::Pin;
 /// given may then change.
 pub(super) type Reply<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
+/// What is stored of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stored {
+    /// All of it.
+    Complete(Manifest),
+    /// The beginning.
+    Partial(Manifest),
+}
+
+/// How a record is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    /// The first record opens its download, and what other downloads of its url have left
+    /// is forgotten; a complete model stays until this one is complete.
+    First,
+    /// Added to its download, if that is still there.
+    Next,
+    /// In place of a damaged one of its download or model, if that is still there.
+    Repair,
+}
+
 /// Keeps models as manifests and records. Models are named by their url.
 pub(super) trait Storage {
-    /// The manifest of a complete model of the present layout, its time of use set to now.
-    fn manifest(&self, url: &str) -> Reply<Option<Manifest>>;
+    /// What is stored of a model in the present layout; the complete one before an
+    /// unfinished download. Its time of use is set to now.
+    fn find(&self, url: &str) -> Reply<Option<Stored>>;
 
-    /// A record of a complete model; `None` if it is not there or cannot be read.
-    fn read_record(&self, model: &Manifest, index: u32) -> Reply<Option<ArrayBuffer>>;
+    /// A record and the digest of what was read; `None` if it is not there or cannot be read.
+    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>>;
 
-    /// Opens a download of which nothing is stored yet, and forgets what other downloads of
-    /// its url have left; a complete model stays until this one is complete.
-    fn begin(&self, download: &Manifest) -> Reply<()>;
+    /// Writes a record together with the manifest, which has it already. `false` if the
+    /// download was taken away meanwhile, by another tab or by the user: nothing is written
+    /// then.
+    fn write(&self, manifest: &Manifest, index: u32, record: &Record, how: Write) -> Reply<bool>;
 
-    /// Adds a download's last record, as its manifest already tells. `false` if the download
-    /// was taken away meanwhile, by another tab or by the user: nothing is written then.
-    fn write_record(&self, download: &Manifest, record: &ArrayBuffer) -> Reply<bool>;
-
-    /// Makes a finished download the model of its url. `false` as with `write_record`.
-    fn commit(&self, download: &Manifest) -> Reply<bool>;
+    /// Makes a finished download the model of its url, and forgets its other downloads.
+    /// `false` as with `write`.
+    fn commit(&self, manifest: &Manifest) -> Reply<bool>;
 
     /// Forgets a download or a complete model, and nothing that others have stored under its
     /// url since.
-    fn forget(&self, model: &Manifest) -> Reply<()>;
+    fn forget(&self, manifest: &Manifest) -> Reply<()>;
 }

@@ -214,6 +214,18 @@ impl Tokenizer {
         self.eos
     }
 
+    /// Lets the first token of `text` end answers, if it is a control token: what a chat
+    /// template writes behind them.
+    pub(crate) fn end_answers_at(&mut self, text: &str) {
+        let first = self.special.split(text, true).into_iter().next();
+        if let Some(Part::Token(id)) = first
+            && self.special.is_control(id)
+            && let Err(at) = self.end_of_generation.binary_search(&id)
+        {
+            self.end_of_generation.insert(at, id);
+        }
+    }
+
     /// Whether a token ends an answer: end of text, of turn or of message.
     pub fn is_end_of_generation(&self, id: u32) -> bool {
         self.end_of_generation.binary_search(&id).is_ok()

@@ -21,6 +21,8 @@ pub(super) struct SpecialTokens {
     groups: Vec<Group>,
     /// Ids, ascending.
     ids: Vec<u32>,
+    /// Of these, those that text alone never stands for.
+    control: Vec<u32>,
     /// Whether any token's text begins with this byte.
     first_bytes: [bool; 256],
 }
@@ -74,16 +76,23 @@ impl SpecialTokens {
             }
         }
         let ids = tokens.iter().map(|token| token.id).collect();
+        let control = tokens.iter().filter(|token| token.on_request).map(|token| token.id);
+        let control = control.collect();
         let mut first_bytes = [false; 256];
         for token in &tokens {
             first_bytes[token.text.as_bytes()[0] as usize] = true;
         }
-        Ok(SpecialTokens { groups: group(tokens)?, ids, first_bytes })
+        Ok(SpecialTokens { groups: group(tokens)?, ids, control, first_bytes })
     }
 
     /// Whether a token is special.
     pub(super) fn contains(&self, id: u32) -> bool {
         self.ids.binary_search(&id).is_ok()
+    }
+
+    /// Whether a token is read from text only on request.
+    pub(super) fn is_control(&self, id: u32) -> bool {
+        self.control.binary_search(&id).is_ok()
     }
 
     /// Cuts a text at its special tokens.

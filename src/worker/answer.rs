@@ -1,14 +1,15 @@
 //! Each request's work, in steps between which the event loop turns.
 
-use super::load::load;
+use super::load::{load, preflight};
 use super::port::post;
 use super::protocol::{
     Delta, Event, Phase, Progress, Reply, Request, ScoreInput, TokenLogprobs, token_name,
 };
 use super::queue::{Seat, Ticket};
-use super::request::{CompletionRequest, Prompt};
+use super::request::{CompletionRequest, Prompt, RankRequest};
+use super::sessions;
 use super::turn::turn;
-use crate::session::{Engine, Generation, Scoring, Step, TokenEvent};
+use crate::session::{Engine, Generation, Ranking, Scoring, Step, TokenEvent};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use web_sys::AbortSignal;
@@ -26,6 +27,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
             seat.engine = Some(loaded);
             return Ok(reply);
         }
+        (Request::Preflight(request), _) => return preflight(id, request, signal).await,
         (Request::Complete(request), Some(_)) => return complete(*request, seat, ticket).await,
         (request, _) => request,
     };
@@ -37,26 +39,44 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
         }
         Request::Detokenize { tokens } => Ok(Reply::Text { text: tokenizer.decode(&tokens) }),
         Request::Count(input) => Ok(Reply::Count { count: engine.render_chat(&input)?.1.len() }),
+        Request::Render(input) => {
+            let (text, tokens) = engine.render_chat(&input)?;
+            Ok(Reply::Rendered { text, tokens })
+        }
         Request::Score(input) => score(id, input, engine, signal).await,
+        Request::Rank(request) => rank(id, *request, engine, signal).await,
+        Request::Save => sessions::save(id, engine, signal).await,
+        Request::Restore(saved) => {
+            sessions::restore(engine, saved, ticket.parts.take(), signal).await
+        }
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))
         }
         // `receive` keeps two for itself, and the others are answered above.
-        Request::Load(_) | Request::Complete(_) | Request::Abort { .. } | Request::Read { .. } => {
-            Err(Error::Internal { what: "a request out of place".into() })
-        }
+        Request::Load(_)
+        | Request::Preflight(_)
+        | Request::Complete(_)
+        | Request::Abort { .. }
+        | Request::Read { .. } => Err(Error::Internal { what: "a request out of place".into() }),
     }
 }
 
 async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) -> Result<Reply> {
     let (id, signal) = (ticket.id, ticket.signal());
+    let mut params = request.params;
     let prompt = match request.prompt {
-        Prompt::Messages(input) => engine(seat)?.render_chat(&input)?.1,
-        Prompt::Text(text) => engine(seat)?.tokenizer().encode(&text, true, true)?,
-        Prompt::Tokens(tokens) => tokens,
+        Prompt::Messages(input) => {
+            let prompt = engine(seat)?.chat_prompt(&input, params.context_policy)?;
+            params.keep = prompt.keep;
+            if request.separate_reasoning {
+                params.reasoning = prompt.reasoning;
+            }
+            prompt.tokens
+        }
+        other => prompt_tokens(other, engine(seat)?)?,
     };
-    let logprobs = request.params.logprobs.is_some();
-    let mut generation = Generation::new(engine(seat)?, prompt, request.params)?;
+    let logprobs = params.logprobs.is_some();
+    let mut generation = Generation::new(engine(seat)?, prompt, params)?;
     let mut posted = 0;
     loop {
         turn_unless_aborted(&signal).await?;
@@ -77,6 +97,7 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
                 return Ok(Reply::Completed {
                     finish_reason: finish.reason,
                     text: finish.text,
+                    reasoning: finish.reasoning,
                     usage: finish.usage,
                     timings: finish.timings,
                 });
@@ -87,6 +108,38 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
 
 fn engine(seat: &mut Seat) -> Result<&mut Engine> {
     seat.engine.as_mut().ok_or_else(|| Error::BadRequest { what: "no model is loaded".into() })
+}
+
+fn prompt_tokens(prompt: Prompt, engine: &Engine) -> Result<Vec<u32>> {
+    match prompt {
+        Prompt::Messages(input) => Ok(engine.render_chat(&input)?.1),
+        Prompt::Text(text) => engine.tokenizer().encode(&text, true, true),
+        Prompt::Tokens(tokens) => Ok(tokens),
+    }
+}
+
+async fn rank(
+    id: u32,
+    request: RankRequest,
+    engine: &mut Engine,
+    signal: &AbortSignal,
+) -> Result<Reply> {
+    let prompt = prompt_tokens(request.prompt, engine)?;
+    let texts = request.continuations.iter();
+    let continuations = texts.map(|text| engine.tokenizer().encode(text, false, false));
+    let continuations = continuations.collect::<Result<_>>()?;
+    let mut ranking = Ranking::new(engine, prompt, continuations)?;
+    loop {
+        turn_unless_aborted(signal).await?;
+        if let Some(logprobs) = ranking.step(engine)? {
+            let logprobs = logprobs.to_vec();
+            let prompt_tokens = ranking.prompt_tokens();
+            let cached_tokens = ranking.cached_tokens();
+            return Ok(Reply::Ranks { logprobs, prompt_tokens, cached_tokens });
+        }
+        let (done, total) = ranking.progress(engine);
+        prefilled(id, done, total);
+    }
 }
 
 async fn score(
@@ -116,14 +169,14 @@ async fn score(
     }
 }
 
-async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
+pub(super) async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
     turn().await;
     if signal.aborted() { Err(Error::Aborted) } else { Ok(()) }
 }
 
 fn prefilled(id: u32, done: usize, total: usize) {
     let (loaded, total) = (done as u64, Some(total as u64));
-    post(id, Event::Progress(Progress { phase: Phase::Prefill, loaded, total }));
+    post(id, Event::Progress(Progress::new(Phase::Prefill, loaded, total)));
 }
 
 fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
@@ -134,5 +187,5 @@ fn delta(event: TokenEvent, tokenizer: &Tokenizer, logprobs: bool) -> Delta {
         logprob: event.logprob,
         top: event.top_logprobs.into_iter().map(top).collect(),
     });
-    Delta { token: event.token, text: event.text, logprobs }
+    Delta { token: event.token, text: event.text, reasoning: event.reasoning, logprobs }
 }

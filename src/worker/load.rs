@@ -5,16 +5,18 @@ use super::port::post;
 use super::protocol::{Event, LoadRequest, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
-use crate::session::{Engine, LoadOptions, Loader};
-use crate::store::{Origin, Source};
+use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};
+use crate::store::{self, Piece, Report, Source};
 use crate::{Error, Result};
-use js_sys::Uint8Array;
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use web_sys::AbortSignal;
 
 /// Bytes that are copied into wasm memory and packed at a time, a few milliseconds' work.
 const PIECE: usize = 1 << 20;
+/// Bytes in which the header of a part other than the first is looked for.
+const HEADER_BYTES: u32 = 64 << 10;
 /// A report this soon after the last is left out.
 const MIN_INTERVAL_MS: f64 = 25.0;
 
@@ -24,39 +26,65 @@ pub(super) async fn load(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<(Engine, Reply)> {
-    let options = LoadOptions {
-        context: request.context,
-        kv_cache: request.kv_cache,
-        threads: entry::threads(),
-        device_memory: entry::device_memory(),
-        clock: local_seconds,
-    };
-    let source = Source::open(&request.url, request.cache, signal).await?;
-    let start = Progress { phase: phase(&source), loaded: 0, total: source.total() };
-    let reporter = Reporter::new(id, start);
-    let mut files = Files { request: &request, signal, source, done: 0, stored: false };
-    let engine = match files.read_and_start(options, &reporter).await {
+    let reporter = Rc::new(Reporter::new(id));
+    let report = Box::new({
+        let reporter = reporter.clone();
+        move |report: Report| reporter.report(report.into())
+    });
+    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
+    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let settings = source.settings();
+    let options = options(context.or(settings.context), kv_cache);
+    let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
+    let template = settings.chat_template.as_deref();
+    let engine = match files.read_and_start(options, template).await {
         Ok(engine) => engine,
         Err(error) => {
             files.source.discard(&error).await;
             return Err(error);
         }
     };
-    let bytes = files.done + files.source.loaded();
-    let stored = files.source.keep().await? || files.stored;
-    reporter.report(Progress { phase: Phase::Pack, loaded: bytes, total: Some(bytes) });
+    let bytes = files.source.total();
+    let stored = files.source.keep().await?;
+    store::web::clean_up();
+    reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine)?;
-    Ok((engine, Reply::Loaded { info, stored }))
+    Ok((engine, Reply::Loaded { info, stored, settings }))
 }
 
-/// The file that is being read: the only one, or a part of a split model.
+/// What a model's header tells: nothing else is fetched, and nothing stored.
+pub(super) async fn preflight(
+    id: u32,
+    request: LoadRequest,
+    signal: &AbortSignal,
+) -> Result<Reply> {
+    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
+    let report = Box::new(|_: Report| {});
+    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let options = options(context.or(source.settings().context), kv_cache);
+    let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
+    let outlook = files.outlook(options).await;
+    files.source.discard(&Error::Aborted).await;
+    Ok(Reply::Outlook(outlook?))
+}
+
+fn options(context: Option<usize>, kv_cache: KvType) -> LoadOptions {
+    LoadOptions {
+        context,
+        kv_cache,
+        threads: entry::threads(),
+        device_memory: entry::device_memory(),
+        clock: local_seconds,
+    }
+}
+
+/// A model's files while they are read.
 struct Files<'a> {
-    request: &'a LoadRequest,
-    signal: &'a AbortSignal,
+    url: &'a str,
     source: Source,
-    /// Bytes of the parts before it, and whether one of them was newly stored.
+    reporter: &'a Reporter,
+    /// Bytes that have been packed.
     done: u64,
-    stored: bool,
 }
 
 impl Files<'_> {
@@ -64,102 +92,132 @@ impl Files<'_> {
     async fn read_and_start(
         &mut self,
         options: LoadOptions,
-        reporter: &Reporter,
+        template: Option<&str>,
     ) -> Result<Engine> {
-        let engine = self.read(options, reporter).await?;
+        let mut engine = self.read(options).await?;
+        if let Some(template) = template {
+            engine.set_chat_template(template, options.clock)?;
+        }
         entry::start_helpers().await?;
         Ok(engine)
     }
 
-    /// Passes all bytes to a loader, part after part.
-    async fn read(&mut self, options: LoadOptions, reporter: &Reporter) -> Result<Engine> {
+    /// Passes all records to a loader, part after part.
+    async fn read(&mut self, options: LoadOptions) -> Result<Engine> {
         let mut loader = Loader::new(options);
         let mut piece = vec![0; PIECE];
-        loop {
-            while let Some(chunk) = self.source.next().await? {
-                let before = self.source.loaded() - u64::from(chunk.length());
-                for start in (0..chunk.length()).step_by(PIECE) {
-                    let end = chunk.length().min(start + PIECE as u32);
-                    copy_and_push(&mut loader, &chunk.subarray(start, end), &mut piece)?;
-                    while let Some(part) = loader.missing_part() {
-                        loader.add_part(self.header(part).await?)?;
+        let mut at = 0;
+        let mut ahead = self.push_header(&mut loader).await?;
+        while let Some(next) = self.source.next().await? {
+            match next {
+                Piece::Restart => {
+                    (loader, at, self.done) = (Loader::new(options), 0, 0);
+                    ahead = self.push_header(&mut loader).await?;
+                }
+                Piece::Record { part } => {
+                    if part != at {
+                        loader.next_part()?;
+                        at = part;
                     }
-                    let loaded = self.done + before + u64::from(end);
-                    let total = self.total(&loader);
-                    reporter.report(Progress { phase: phase(&self.source), loaded, total });
-                    turn().await;
+                    self.pack(&mut loader, &mut piece, std::mem::take(&mut ahead)).await?;
                 }
             }
-            let next = loader.next_part().map_err(|error| match self.source.check_whole() {
-                Err(cut) => cut,
-                Ok(()) => error,
-            })?;
-            let Some(part) = next else { break };
-            let next = self.open(part).await?;
-            self.done += self.source.loaded();
-            self.stored |= std::mem::replace(&mut self.source, next).keep().await?;
         }
-        let bytes = self.done + self.source.loaded();
-        // The length is now known, whatever the server said.
-        let phase = phase(&self.source);
-        reporter.report(Progress { phase, loaded: bytes, total: Some(bytes) });
-        reporter.report(Progress { phase: Phase::Pack, loaded: 0, total: Some(bytes) });
+        self.reporter.report(Progress::new(Phase::Pack, 0, self.source.total()));
         loader.finish()
     }
 
-    /// Bytes of all files, as far as they are known.
-    fn total(&self, loader: &Loader) -> Option<u64> {
-        match loader.is_split() {
-            true => loader.file_len(),
-            false => self.source.total(),
+    /// Reads until the headers are there.
+    async fn outlook(&mut self, options: LoadOptions) -> Result<Outlook> {
+        let mut loader = Loader::new(options);
+        let mut ahead = self.push_header(&mut loader).await?;
+        let mut piece = vec![0; PIECE];
+        while loader.outlook().is_none() {
+            match self.source.next().await? {
+                Some(Piece::Record { .. }) => {
+                    self.pack(&mut loader, &mut piece, std::mem::take(&mut ahead)).await?;
+                }
+                Some(Piece::Restart) => {
+                    loader = Loader::new(options);
+                    ahead = self.push_header(&mut loader).await?;
+                }
+                None => return Err(Error::Truncated { need: self.done + 1, have: self.done }),
+            }
         }
+        loader.outlook().ok_or_else(|| Error::Internal { what: "a header went away".into() })
     }
 
-    /// Another part of the model, beside the first.
-    async fn open(&self, part: Split) -> Result<Source> {
-        let name = part.path(&self.request.url)?;
-        match Source::open(&name, self.request.cache, self.signal).await {
-            Err(Error::HttpStatus { status: 404 | 410, .. }) => {
-                Err(Error::SplitPartMissing { part: part.no + 1, count: part.count, name })
-            }
-            opened => opened,
+    /// Passes the beginning of a download on as it comes, so that what cannot run is refused
+    /// as soon as its header is there. How much of the first record has been passed on.
+    async fn push_header(&mut self, loader: &mut Loader) -> Result<u32> {
+        let mut pushed = 0;
+        while loader.file_len().is_none() && loader.missing_part().is_none() {
+            let Some(bytes) = self.source.peek(pushed).await? else { break };
+            loader.push(&bytes)?;
+            pushed += bytes.len() as u32;
         }
+        self.add_parts(loader).await?;
+        Ok(pushed)
+    }
+
+    /// Gives the loader the headers of all parts that it asks for.
+    async fn add_parts(&mut self, loader: &mut Loader) -> Result<()> {
+        while let Some(part) = loader.missing_part() {
+            loader.add_part(self.header(part).await?)?;
+        }
+        Ok(())
     }
 
     /// The header of another part. Of what is not stored, only that much is fetched now.
-    async fn header(&self, part: Split) -> Result<Header> {
-        let mut source = self.open(part).await?;
-        let mut bytes = Vec::new();
-        let header = loop {
-            match Header::parse(&bytes) {
-                Ok(Parsed::Complete(header)) => break Ok(header),
-                Ok(Parsed::NeedMore { at_least }) => match source.next().await {
-                    Ok(Some(chunk)) => bytes.extend(chunk.to_vec()),
-                    Ok(None) => {
-                        break Err(Error::Truncated { need: at_least, have: source.loaded() });
-                    }
-                    Err(error) => break Err(error),
-                },
-                Err(error) => break Err(error),
+    async fn header(&mut self, part: Split) -> Result<Header> {
+        if part.no >= self.source.parts() {
+            // The name does not tell where the others are.
+            let name = part.path(self.url)?;
+            return Err(Error::SplitPartMissing { part: part.no + 1, count: part.count, name });
+        }
+        let mut wanted = HEADER_BYTES;
+        loop {
+            let bytes = match self.source.beginning(part.no, wanted).await {
+                Err(Error::HttpStatus { status: 404 | 410, url: name }) => {
+                    let (part, count) = (part.no + 1, part.count);
+                    return Err(Error::SplitPartMissing { part, count, name });
+                }
+                bytes => bytes?,
+            };
+            let have = bytes.len() as u64;
+            match Header::parse(&bytes)? {
+                Parsed::Complete(header) => return Ok(header),
+                Parsed::NeedMore { at_least } if have < u64::from(wanted) => {
+                    return Err(Error::Truncated { need: at_least, have });
+                }
+                Parsed::NeedMore { .. } => wanted = wanted.saturating_mul(4),
             }
-        };
-        source.discard(&Error::Aborted).await;
-        header
+        }
     }
-}
 
-fn phase(source: &Source) -> Phase {
-    match source.origin() {
-        Origin::Network => Phase::Download,
-        Origin::Cache => Phase::Cache,
+    /// Passes a record to the loader in pieces, between which the event loop turns; its first
+    /// `ahead` bytes are there already. Of what comes from the server, the source itself tells
+    /// the progress.
+    async fn pack(&mut self, loader: &mut Loader, piece: &mut [u8], ahead: u32) -> Result<()> {
+        let phase = self.source.phase();
+        let len = self.source.record().map_or(0, |record| record.len());
+        for start in (0..len).step_by(PIECE) {
+            let piece = &mut piece[..PIECE.min((len - start) as usize)];
+            if let Some(record) = self.source.record() {
+                // The one copy into wasm memory.
+                record.copy_to(start, piece);
+            }
+            self.source.taken(piece);
+            loader.push(&piece[piece.len().min(ahead.saturating_sub(start) as usize)..])?;
+            self.add_parts(loader).await?;
+            self.done += piece.len() as u64;
+            if phase != store::Phase::Download {
+                self.source.report(phase.clone(), self.done);
+            }
+            turn().await;
+        }
+        Ok(())
     }
-}
-
-/// The one copy into wasm memory.
-fn copy_and_push(loader: &mut Loader, bytes: &Uint8Array, piece: &mut [u8]) -> Result<()> {
-    let piece = &mut piece[..bytes.length() as usize];
-    bytes.copy_to(piece);
-    loader.push(piece)
 }
 
 /// The engine's own information, with the binary's variant and its memory.
@@ -175,21 +233,23 @@ fn info(engine: &Engine) -> Result<Value> {
 /// is busy or waits is the page's care.
 struct Reporter {
     id: u32,
-    last: Cell<Progress>,
+    last: RefCell<Option<Progress>>,
     posted: Cell<f64>,
 }
 
 impl Reporter {
-    fn new(id: u32, start: Progress) -> Reporter {
-        post(id, Event::Progress(start));
-        Reporter { id, last: Cell::new(start), posted: Cell::new(now()) }
+    fn new(id: u32) -> Reporter {
+        Reporter { id, last: RefCell::new(None), posted: Cell::new(0.0) }
     }
 
     fn report(&self, progress: Progress) {
-        let last = self.last.replace(progress);
-        let new = progress.phase != last.phase;
-        let whole = progress.total == Some(progress.loaded) && progress != last;
-        if new || whole || now() - self.posted.get() >= MIN_INTERVAL_MS {
+        let last = self.last.replace(Some(progress.clone()));
+        let new = last
+            .as_ref()
+            .is_none_or(|last| last.phase != progress.phase || last.loaded > progress.loaded);
+        let whole = progress.total == Some(progress.loaded) && last.as_ref() != Some(&progress);
+        if new || whole || progress.retry.is_some() || now() - self.posted.get() >= MIN_INTERVAL_MS
+        {
             self.posted.set(now());
             post(self.id, Event::Progress(progress));
         }

@@ -6,6 +6,7 @@
 //! profile is one step of a few seconds.)
 
 pub mod fields;
+mod line;
 pub mod protocol;
 pub mod request;
 mod sampling;
@@ -20,5 +21,7 @@ mod load;
 mod port;
 #[cfg(target_arch = "wasm32")]
 mod queue;
+#[cfg(target_arch = "wasm32")]
+mod sessions;
 #[cfg(target_arch = "wasm32")]
 mod turn;

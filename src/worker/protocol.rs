@@ -6,18 +6,32 @@
 //! A completion with a `window` waits while so many of its deltas have not been read.
 
 use super::fields::{Fields, bad, must_be};
-use super::request::{CompletionRequest, conversation};
+use super::request::{CompletionRequest, RankRequest, conversation};
 use crate::chat::RenderInput;
-use crate::session::{FinishReason, KvType, ProfileReport, Timings, Usage};
+use crate::session::{FinishReason, KvType, Outlook, ProfileReport, Snapshot, Timings, Usage};
+use crate::store;
+use crate::store::recipe::{MAX_RECORD_BYTES, Settings};
+use crate::store::sha256::is_digest;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
+
+/// Attempts that may follow a failure.
+const RETRIES: u32 = 5;
+/// Silence after which a server is asked again.
+const STALL_MS: u32 = 20_000;
+/// Bytes of a record; the last one of a model may be shorter. Larger values bring no speed
+/// and cost memory; Chrome refuses values from about 127 MiB.
+const RECORD_BYTES: f32 = (8 << 20) as f32;
+const MIN_RECORD_BYTES: f32 = (4 << 10) as f32;
 
 /// What the page wants.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// To load the model; once in a worker's life.
     Load(LoadRequest),
+    /// To tell what a model would take.
+    Preflight(LoadRequest),
     /// To complete a prompt or a conversation.
     Complete(Box<CompletionRequest>),
     /// The tokens of a text; with `special`, special tokens are added and recognised.
@@ -34,8 +48,16 @@ pub enum Request {
     },
     /// How many tokens a conversation is.
     Count(RenderInput),
+    /// A conversation as the model's template writes it.
+    Render(RenderInput),
     /// How probable a text or a sequence of tokens is.
     Score(ScoreInput),
+    /// How probable each of several continuations is.
+    Rank(Box<RankRequest>),
+    /// What is in the cache, to be kept.
+    Save,
+    /// What was kept, to be put back into the cache; the layers' bytes come beside it.
+    Restore(Snapshot),
     /// Where the time of a prefill and of a decode goes.
     Profile {
         /// Tokens of the prompt.
@@ -68,6 +90,10 @@ pub struct LoadRequest {
     pub kv_cache: KvType,
     /// Whether to use and fill the store.
     pub cache: bool,
+    /// How to fetch and check the files.
+    pub source: store::Options,
+    /// Milliseconds without a byte after which a server is asked again.
+    pub stall_ms: u32,
 }
 
 /// What to score.
@@ -98,6 +124,7 @@ impl Request {
         let kind = fields.text("type")?.unwrap_or_default();
         let request = match &kind[..] {
             "load" => Request::Load(LoadRequest::from_fields(&mut fields)?),
+            "preflight" => Request::Preflight(LoadRequest::from_fields(&mut fields)?),
             "complete" => {
                 let request = fields.required("request")?;
                 let mut request = CompletionRequest::from_value(request, seed)?;
@@ -113,9 +140,18 @@ impl Request {
                 Request::Detokenize { tokens: tokens.ok_or_else(|| missing("tokens"))? }
             }
             "count" => Request::Count(conversation(&mut fields)?),
+            "render" => Request::Render(conversation(&mut fields)?),
             "score" => Request::Score(match fields.tokens("tokens")? {
                 Some(tokens) => ScoreInput::Tokens(tokens),
                 None => ScoreInput::Text(required_text(&mut fields, "text")?),
+            }),
+            "rank" => Request::Rank(Box::new(RankRequest::from_fields(&mut fields)?)),
+            "save" => Request::Save,
+            "restore" => Request::Restore(Snapshot {
+                model: required_text(&mut fields, "model")?,
+                build: required_text(&mut fields, "build")?,
+                tokens: fields.tokens("tokens")?.ok_or_else(|| missing("tokens"))?,
+                layers: fields.count("layers")?.ok_or_else(|| missing("layers"))?,
             }),
             "profile" => Request::Profile {
                 prefill: fields.count("prefill")?.unwrap_or(512),
@@ -145,14 +181,34 @@ impl LoadRequest {
                 None => KvType::default(),
             },
             cache: options.flag("cache")?.unwrap_or(true),
+            source: source_options(&mut options)?,
+            stall_ms: small(&mut options, "stall_ms")?.unwrap_or(STALL_MS),
         };
-        // These chose the binary and started the helpers.
+        // These chose the binary and started the helpers, or found the tab that has them.
         for name in ["threads", "variant"] {
             options.take(name);
         }
         options.finish()?;
         Ok(load)
     }
+}
+
+fn source_options(options: &mut Fields) -> Result<store::Options> {
+    let record_mb = options.number("record_mb")?.map_or(RECORD_BYTES, |mb| mb * (1 << 20) as f32);
+    if !(MIN_RECORD_BYTES..=MAX_RECORD_BYTES as f32).contains(&record_mb) {
+        let (least, most) = (MIN_RECORD_BYTES / (1 << 20) as f32, MAX_RECORD_BYTES >> 20);
+        return Err(bad(format!("`record_mb` must be from {least} to {most}")));
+    }
+    let sha256 = options.texts("sha256")?.unwrap_or_default();
+    if let Some(wrong) = sha256.iter().find(|text| !is_digest(text)) {
+        return Err(must_be("sha256", "64 hexadecimal digits", &wrong.as_str().into()));
+    }
+    let retries = small(options, "retries")?.unwrap_or(RETRIES);
+    Ok(store::Options { retries, record_bytes: record_mb as u32, sha256 })
+}
+
+fn small(fields: &mut Fields, name: &str) -> Result<Option<u32>> {
+    Ok(fields.count(name)?.map(|count| count.try_into().unwrap_or(u32::MAX)))
 }
 
 fn target(fields: &mut Fields) -> Result<u32> {
@@ -215,7 +271,7 @@ impl Event {
 }
 
 /// How far a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// With what.
     pub phase: Phase,
@@ -223,6 +279,45 @@ pub struct Progress {
     pub loaded: u64,
     /// Of how many; unknown where the server does not tell.
     pub total: Option<u64>,
+    /// In the phase `retry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// When and why a server is asked again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// Which attempt comes next, from 1.
+    pub attempt: u32,
+    /// Milliseconds until then.
+    pub wait_ms: u32,
+    /// What went wrong, as a clause.
+    pub reason: String,
+}
+
+impl Progress {
+    /// Progress in a phase.
+    pub fn new(phase: Phase, loaded: u64, total: Option<u64>) -> Progress {
+        Progress { phase, loaded, total, retry: None }
+    }
+}
+
+impl From<store::Report> for Progress {
+    fn from(store::Report { phase, loaded, total }: store::Report) -> Progress {
+        let mut retry = None;
+        let phase = match phase {
+            store::Phase::Wait => Phase::Wait,
+            store::Phase::Resume => Phase::Resume,
+            store::Phase::Download => Phase::Download,
+            store::Phase::Repair => Phase::Repair,
+            store::Phase::Cache => Phase::Cache,
+            store::Phase::Retry { attempt, wait_ms, reason } => {
+                retry = Some(Retry { attempt, wait_ms, reason });
+                Phase::Retry
+            }
+        };
+        Progress { phase, loaded, total, retry }
+    }
 }
 
 /// What a request is at.
@@ -231,6 +326,14 @@ pub struct Progress {
 pub enum Phase {
     /// It is well-formed and waits for its turn.
     Queued,
+    /// Another tab stores the same model.
+    Wait,
+    /// What an earlier load has stored is read and packed.
+    Resume,
+    /// The server did not answer well, and is asked again in a moment.
+    Retry,
+    /// A damaged record of the store is fetched again.
+    Repair,
     /// The file comes from the server, and is stored and packed.
     Download,
     /// The file comes from the store, and is packed.
@@ -248,6 +351,9 @@ pub struct Delta {
     pub token: u32,
     /// Text that is complete with it; may be empty.
     pub text: String,
+    /// The same of the reasoning before the answer.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
     /// With log-probabilities only.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<TokenLogprobs>,
@@ -274,13 +380,20 @@ pub enum Reply {
         info: Value,
         /// Whether the model has been stored now.
         stored: bool,
+        /// What its `pagelm.json` says beside.
+        settings: Settings,
     },
+    /// Of `preflight`.
+    Outlook(Outlook),
     /// Of `complete`.
     Completed {
         /// Why it ended.
         finish_reason: FinishReason,
         /// Text that was held back until now.
         text: String,
+        /// The same of the reasoning before the answer.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        reasoning: String,
         /// Tokens.
         usage: Usage,
         /// Time.
@@ -301,6 +414,13 @@ pub enum Reply {
         /// Tokens.
         count: usize,
     },
+    /// Of `render`.
+    Rendered {
+        /// What the template wrote.
+        text: String,
+        /// Its tokens.
+        tokens: Vec<u32>,
+    },
     /// Of `score`.
     Scores {
         /// The tokens, n of them.
@@ -311,6 +431,22 @@ pub enum Reply {
         nll: f64,
         /// e^nll.
         perplexity: f64,
+    },
+    /// Of `rank`.
+    Ranks {
+        /// Σ ln P(token | all before) of each continuation.
+        logprobs: Vec<f64>,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Of these, not computed again.
+        cached_tokens: usize,
+    },
+    /// Of `save`.
+    Saved(Snapshot),
+    /// Of `restore`.
+    Restored {
+        /// Whether the tokens had to be computed again.
+        refilled: bool,
     },
     /// Of `profile`.
     Profile(ProfileReport),
@@ -337,13 +473,18 @@ mod tests {
     #[test]
     fn reads_every_request() {
         let messages = [
-            json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false } }),
+            json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false,
+                "retries": 2, "record_mb": 0.5, "sha256": "a".repeat(64), "stall_ms": 5000 } }),
             json!({ "id": 1, "type": "complete", "request": { "prompt": "a" }, "window": 32 }),
             json!({ "id": 1, "type": "read", "target": 3, "count": 8 }),
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
             json!({ "id": 1, "type": "detokenize", "tokens": [1] }),
             json!({ "id": 1, "type": "count", "messages": [] }),
+            json!({ "id": 1, "type": "render", "messages": [] }),
             json!({ "id": 1, "type": "score", "text": "a" }),
+            json!({ "id": 1, "type": "rank", "prompt": "a", "continuations": [" b", " c"] }),
+            json!({ "id": 1, "type": "save" }),
+            json!({ "id": 1, "type": "restore", "model": "m", "build": "b", "tokens": [1], "layers": 2 }),
             json!({ "id": 1, "type": "profile", "prefill": 16 }),
             json!({ "id": 1, "type": "abort", "target": 3 }),
         ];
@@ -352,8 +493,16 @@ mod tests {
             assert_eq!(id, 1);
             let request = request.unwrap_or_else(|error| panic!("{message}: {error}"));
             let kv_cache = KvType::Q8;
-            let expected =
-                LoadRequest { url: "u".into(), context: Some(64), kv_cache, cache: false };
+            let source =
+                store::Options { retries: 2, record_bytes: 1 << 19, sha256: vec!["a".repeat(64)] };
+            let expected = LoadRequest {
+                url: "u".into(),
+                context: Some(64),
+                kv_cache,
+                cache: false,
+                source,
+                stall_ms: 5000,
+            };
             match request {
                 Request::Load(load) => assert_eq!(load, expected),
                 Request::Tokenize { special, .. } => assert!(special),
@@ -376,7 +525,11 @@ mod tests {
             json!({ "id": 5, "type": "tokenize", "text": "a", "speciall": true }),
             json!({ "id": 5, "type": "load", "url": "u", "options": { "contxt": 1 } }),
             json!({ "id": 5, "type": "load", "url": "u", "options": { "kv_cache": "f8" } }),
+            json!({ "id": 5, "type": "load", "url": "u", "options": { "record_mb": 128 } }),
+            json!({ "id": 5, "type": "load", "url": "u", "options": { "sha256": "abc" } }),
             json!({ "id": 5, "type": "abort", "target": "x" }),
+            json!({ "id": 5, "type": "rank", "prompt": "a" }),
+            json!({ "id": 5, "type": "restore", "model": "m", "build": "b", "layers": 2 }),
         ] {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 5);
@@ -388,12 +541,12 @@ mod tests {
     #[test]
     fn answers_are_flat_objects() {
         let text = |event| serde_json::to_value(Answer { id: 2, event }).unwrap();
-        let progress = Progress { phase: Phase::Download, loaded: 1, total: None };
+        let progress = Progress::new(Phase::Download, 1, None);
         assert_eq!(
             text(Event::Progress(progress)),
             json!({ "id": 2, "type": "progress", "phase": "download", "loaded": 1, "total": null })
         );
-        let plain = Delta { token: 3, text: "x".into(), logprobs: None };
+        let plain = Delta { token: 3, text: "x".into(), reasoning: String::new(), logprobs: None };
         let expected = json!({ "id": 2, "type": "delta", "token": 3, "text": "x" });
         assert_eq!(text(Event::Delta(plain.clone())), expected);
         let logprobs = TokenLogprobs {

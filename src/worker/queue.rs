@@ -1,26 +1,27 @@
-//! Requests wait here for the engine and get it in the order in which they came. One whose
-//! reader is behind steps aside for those that wait.
+//! Requests wait here for the engine. Clients take turns, and each one's requests get it in
+//! the order in which they came. One whose reader is behind steps aside for those that wait.
 
 use super::answer;
+use super::line::Line;
 use super::port::post;
 use super::protocol::{Event, Phase, Progress, Request};
 use crate::session::Engine;
 use crate::{Error, Result};
+use js_sys::{Array, Object, Reflect};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
 thread_local! {
     /// The requests that have not ended.
     static TICKETS: RefCell<Vec<Rc<Ticket>>> = const { RefCell::new(Vec::new()) };
-    /// Ids of those that wait for the engine, in the order in which they get it.
-    static LINE: RefCell<VecDeque<u32>> = const { RefCell::new(VecDeque::new()) };
+    /// Those that wait for the engine.
+    static LINE: RefCell<Line> = const { RefCell::new(Line::new()) };
     /// The engine while no request has it; inside, `None` before a model is loaded.
     static ENGINE: RefCell<Option<Option<Engine>>> = const { RefCell::new(Some(None)) };
 }
@@ -28,7 +29,11 @@ thread_local! {
 /// A request that has not ended.
 pub(super) struct Ticket {
     pub(super) id: u32,
+    /// Which tab asks, where several share this worker.
+    client: u32,
     controller: AbortController,
+    /// Bytes that came beside the message.
+    pub(super) parts: Cell<Option<Array>>,
     /// Deltas that its reader has read.
     read: Cell<usize>,
     waker: Cell<Option<Waker>>,
@@ -43,7 +48,10 @@ pub(super) struct Seat {
 
 /// Takes a message of the page.
 pub(super) fn receive(message: JsValue) {
-    let message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
+    let parts = take_parts(&message);
+    let mut message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
+    let client = message.as_object_mut().and_then(|fields| fields.shift_remove("client"));
+    let client = client.and_then(|client| client.as_u64()).unwrap_or(0) as u32;
     let (id, request) = Request::from_message(message, fresh_seed());
     match request {
         Err(error) => post(id, Event::failed(&error)),
@@ -52,21 +60,29 @@ pub(super) fn receive(message: JsValue) {
         Ok(Request::Read { target, count }) => {
             with_ticket(target, |ticket| ticket.read.set(ticket.read.get() + count));
         }
-        Ok(request) => admit(id, request),
+        Ok(request) => admit(id, client, request, parts),
     }
 }
 
+/// The field `parts`, which is bytes and no JSON.
+fn take_parts(message: &JsValue) -> Option<Array> {
+    let parts = Reflect::get(message, &"parts".into()).ok()?.dyn_into::<Array>().ok()?;
+    Reflect::delete_property(message.dyn_ref::<Object>()?, &"parts".into()).ok()?;
+    Some(parts)
+}
+
 /// Begins a request.
-fn admit(id: u32, request: Request) {
+fn admit(id: u32, client: u32, request: Request, parts: Option<Array>) {
     if matches!(request, Request::Complete(_)) {
-        let queued = Progress { phase: Phase::Queued, loaded: 0, total: None };
+        let queued = Progress::new(Phase::Queued, 0, None);
         post(id, Event::Progress(queued));
     }
     let Ok(controller) = AbortController::new() else {
         let what = "the browser makes no AbortController".into();
         return post(id, Event::failed(&Error::Internal { what }));
     };
-    let ticket = Rc::new(Ticket { id, controller, read: Cell::new(0), waker: Cell::new(None) });
+    let (parts, read, waker) = (Cell::new(parts), Cell::new(0), Cell::new(None));
+    let ticket = Rc::new(Ticket { id, client, controller, parts, read, waker });
     TICKETS.with_borrow_mut(|tickets| tickets.push(Rc::clone(&ticket)));
     spawn_local(async move {
         let mut seat = Seat { engine: None, held: false };
@@ -94,12 +110,13 @@ impl Seat {
     /// # Errors
     /// [`Error::Aborted`].
     async fn take(&mut self, ticket: &Ticket) -> Result<()> {
-        let first = || LINE.with_borrow(|line| line.front() == Some(&ticket.id));
-        LINE.with_borrow_mut(|line| line.push_back(ticket.id));
+        let first = || LINE.with_borrow(|line| line.first() == Some(ticket.id));
+        LINE.with_borrow_mut(|line| line.join(ticket.client, ticket.id));
         let turn = ticket.until(|| first() && ENGINE.with_borrow(Option::is_some)).await;
-        LINE.with_borrow_mut(|line| line.retain(|id| *id != ticket.id));
+        LINE.with_borrow_mut(|line| line.leave(ticket.id));
         match turn {
             Ok(()) => {
+                LINE.with_borrow_mut(|line| line.served(ticket.client));
                 self.engine = ENGINE.take().flatten();
                 self.held = true;
             }
@@ -139,7 +156,7 @@ impl Seat {
 }
 
 fn wake_first() {
-    if let Some(id) = LINE.with_borrow(|line| line.front().copied()) {
+    if let Some(id) = LINE.with_borrow(Line::first) {
         with_ticket(id, |_| {});
     }
 }

@@ -4,7 +4,7 @@ use super::fields::{Fields, bad, must_be, token_ids};
 use super::sampling;
 use crate::Result;
 use crate::chat::RenderInput;
-use crate::session::GenerateParams;
+use crate::session::{ContextPolicy, GenerateParams};
 use serde_json::{Map, Value};
 
 /// What to complete, and how.
@@ -14,8 +14,28 @@ pub struct CompletionRequest {
     pub prompt: Prompt,
     /// How to go on.
     pub params: GenerateParams,
+    /// Whether reasoning is kept apart from the answer.
+    pub separate_reasoning: bool,
     /// Deltas that may lie unread at a time; any number where `None`.
     pub window: Option<usize>,
+}
+
+/// Continuations to compare.
+#[derive(Clone, Debug)]
+pub struct RankRequest {
+    /// What comes before them all.
+    pub prompt: Prompt,
+    /// The texts; special text in them is not recognised.
+    pub continuations: Vec<String>,
+}
+
+impl RankRequest {
+    pub(super) fn from_fields(fields: &mut Fields) -> Result<RankRequest> {
+        let prompt = prompt(fields)?;
+        let continuations = fields.texts("continuations")?;
+        let missing = || bad("`continuations` is missing".into());
+        Ok(RankRequest { prompt, continuations: continuations.ok_or_else(missing)? })
+    }
 }
 
 /// What a completion continues.
@@ -56,9 +76,23 @@ impl CompletionRequest {
             prompt_lookup: fields.flag("prompt_lookup")?.unwrap_or(true),
             logprobs: logprobs(&mut fields, matches!(prompt, Prompt::Messages(_)))?,
             echo: fields.flag("echo")?.unwrap_or(false),
+            context_policy: match fields.text("context_policy")? {
+                Some(name) => ContextPolicy::parse(&name)?,
+                None => ContextPolicy::default(),
+            },
+            ..GenerateParams::default()
+        };
+        let separate_reasoning = match fields.text("reasoning_format")?.as_deref() {
+            None | Some("auto") => true,
+            Some("none") => false,
+            Some(other) => {
+                let what =
+                    format!("`reasoning_format` must be \"auto\" or \"none\", not {other:?}");
+                return Err(bad(what));
+            }
         };
         fields.finish()?;
-        Ok(CompletionRequest { prompt, params, window: None })
+        Ok(CompletionRequest { prompt, params, separate_reasoning, window: None })
     }
 }
 
@@ -199,6 +233,8 @@ mod tests {
             ("logit_bias", json!({ "5": "a" })),
             ("mirostat", json!(300)),
             ("dry_sequence_breakers", json!([1])),
+            ("context_policy", json!("slide")),
+            ("reasoning_format", json!("raw")),
         ] {
             let what = with(name, value);
             assert!(what.starts_with(&format!("`{name}`")), "{what}");

@@ -106,6 +106,9 @@ describe("the real model", needsRealModel(), () => {
   test("usage counts the prompt, the answer, and what the cache had", async () => {
     const messages = question.messages;
     const counted = await page.evaluate((messages) => lm.countTokens(messages), messages);
+    const rendered = await page.evaluate((messages) => lm.render(messages), messages);
+    assert.equal(rendered.tokens.length, counted);
+    assert.deepEqual(await page.evaluate((text) => lm.tokenize(text, { special: true }), rendered.text), rendered.tokens);
     await chat({ ...question, cache_prompt: false });
     const again = await chat(question);
     assert.equal(again.usage.prompt_tokens, counted);

@@ -1,6 +1,6 @@
 // Finds the Chromium to test with and starts it without a window.
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -45,17 +45,14 @@ export function launch({ args = [] } = {}) {
  * @param {object} [options]
  * @param {string[]} [options.args]
  * @param {(profile: string) => Promise<void>} [options.prepare] fills the profile before the start
+ * @param {object} [options.contextOptions] Playwright's
  * @returns {Promise<{context: import("playwright-core").BrowserContext, close: () => Promise<void>}>}
  */
-export async function launchProfile({ args = [], prepare } = {}) {
+export async function launchProfile({ args = [], prepare, contextOptions } = {}) {
   const profile = await mkdtemp(path.join(os.tmpdir(), "pagelm-profile-"));
   try {
     await prepare?.(profile);
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath: chromiumPath(),
-      headless: true,
-      args: [...ARGS, ...args],
-    });
+    const context = await launchFolder(profile, args);
     const close = async () => {
       await context.close();
       await removeFolder(profile);
@@ -64,6 +61,44 @@ export async function launchProfile({ args = [], prepare } = {}) {
   } catch (error) {
     await removeFolder(profile);
     throw error;
+  }
+}
+
+/**
+ * A profile on disk that outlives its browser: for what a killed browser leaves. It goes
+ * with the test `t`.
+ */
+export async function launchKeptProfile(t) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "pagelm-profile-"));
+  const contexts = [];
+  t.after(async () => {
+    // Of a killed browser there is nothing to close.
+    for (const context of contexts) await context.close().catch(() => {});
+    await removeFolder(folder);
+  });
+  const launch = async () => {
+    const context = await launchFolder(folder);
+    contexts.push(context);
+    return context;
+  };
+  return { folder, launch };
+}
+
+/** Starts a browser with the profile in this folder. */
+export function launchFolder(folder, args = []) {
+  return chromium.launchPersistentContext(folder, { executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args] });
+}
+
+/** Kills the processes of the browser that has this profile, at once (Linux). */
+export function killBrowser(folder) {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    let command = "";
+    try {
+      command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      continue; // it has just ended
+    }
+    if (command.includes(`--user-data-dir=${folder}\0`)) process.kill(Number(pid), "SIGKILL");
   }
 }
 

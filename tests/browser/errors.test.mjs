@@ -89,6 +89,14 @@ const CASES = [
     data: ({ status, url }) => status === 404 && url.endsWith("/models/case.gguf"),
   },
   { title: "a server error", answer: routes.status(503), code: "http_status", data: ({ status }) => status === 503 },
+  {
+    title: "a file with another SHA-256",
+    answer: routes.bytes(good),
+    options: { sha256: "0".repeat(64) },
+    code: "digest_mismatch",
+    data: ({ expected, found }) => expected === "0".repeat(64) && found.length === 64,
+  },
+  { title: "a SHA-256 that is none", answer: routes.bytes(good), options: { sha256: "abc" }, code: "bad_request" },
   { title: "an HTML page in place of a model", answer: routes.htmlPage(), code: "html_instead_of_model" },
   {
     title: "a connection cut within the header",
@@ -111,11 +119,11 @@ function headerOf(spoil) {
   return routes.headOnly(head, tensors.reduce((length, { size }) => length + size, head.length));
 }
 
-for (const { title, answer, code, data } of CASES) {
+for (const { title, answer, options, code, data } of CASES) {
   test(title, async (t) => {
     const url = server.route("models/case.gguf", answer);
     const page = await site.blank(t);
-    const { error } = await page.evaluate((url) => attempt(() => load(url).then(() => "loaded")), url);
+    const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, { retries: 1, ...options }).then(() => "loaded")), { url, options });
     assertError(error, code);
     if (data) assert.ok(data(error.data), `data: ${JSON.stringify(error.data)}`);
     await assertGoodModelWorks(page);
@@ -126,7 +134,7 @@ for (const { title, answer, code, data } of CASES) {
 
 test("nobody listens at the address", async (t) => {
   const page = await site.blank(t);
-  const { error } = await page.evaluate(() => attempt(() => load("http://127.0.0.1:9/model.gguf").then(() => "loaded")));
+  const { error } = await page.evaluate(() => attempt(() => load("http://127.0.0.1:9/model.gguf", { retries: 1 }).then(() => "loaded")));
   assertError(error, "network");
   await assertGoodModelWorks(page);
 });

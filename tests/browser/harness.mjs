@@ -25,17 +25,19 @@ const HELPERS = readFileSync(new URL("./page-helpers.js", import.meta.url));
  *
  * @param {object} [options]
  * @param {boolean} [options.isolated] send the isolation headers (default true)
+ * @param {boolean} [options.cors]     let pages of every origin read what is served
  * @param {string} [options.prefix]    path under which the site lies (default "/")
  * @param {boolean} [options.onDisk]   one profile on disk in place of private contexts
  * @param {string[]} [options.args]    further switches for Chromium
  * @param {(profile: string) => Promise<void>} [options.prepare] fills the profile before the start
+ * @param {object} [options.contextOptions] Playwright's, for a profile on disk
  */
-export async function openSite({ isolated = true, prefix = "/", onDisk = false, args, prepare } = {}) {
+export async function openSite({ isolated = true, cors = false, prefix = "/", onDisk = false, args, prepare, contextOptions } = {}) {
   requireBuild();
-  const server = await serve({ root: DOCROOT, prefix, isolated });
+  const server = await serve({ root: DOCROOT, prefix, isolated, cors });
   const site = new Site(server);
   after(() => site.close());
-  if (onDisk || prepare) site.profile = await launchProfile({ args, prepare });
+  if (onDisk || prepare) site.profile = await launchProfile({ args, prepare, contextOptions });
   else site.browser = await launch({ args });
   return site;
 }
@@ -89,6 +91,11 @@ export function complaints(page) {
   return page.complaints;
 }
 
+/** Lines that they wrote as warnings. */
+export function warnings(page) {
+  return page.warnings;
+}
+
 /** node:test options that skip with a clear line where the real model is not built. */
 export function needsRealModel() {
   return existsSync(REAL_MODEL_FILE) ? {} : { skip: `no ${REAL_MODEL} under www/ (run ./build.sh test)` };
@@ -96,8 +103,10 @@ export function needsRealModel() {
 
 function watch(page) {
   page.complaints = [];
+  page.warnings = [];
   page.on("console", (message) => {
     if (message.type() === "error") page.complaints.push(message.text());
+    if (message.type() === "warning") page.warnings.push(message.text());
   });
   page.on("pageerror", (error) => page.complaints.push(String(error)));
 }

@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sendFile, sendText } from "./server.mjs";
+import { parseRange, sendFile, sendText } from "./server.mjs";
 
 const BINARY = { "Content-Type": "application/octet-stream" };
 
@@ -89,9 +89,10 @@ export function chunked(body) {
 
 /** Sends a file in pieces of `piece` bytes with a pause of `ms` before each. */
 export function trickleFile(file, { piece, ms }) {
-  return async (_request, response) => {
+  return async (request, response) => {
     const { size } = await stat(file);
     response.writeHead(200, { ...BINARY, "Content-Length": size });
+    if (request.method === "HEAD") return response.end();
     for await (const chunk of createReadStream(file, { highWaterMark: piece })) {
       await sleep(ms);
       if (response.destroyed) return;
@@ -109,4 +110,97 @@ function drained(response) {
     };
     response.on("drain", done).on("close", done);
   });
+}
+
+/**
+ * A file on a server that keeps the rules of ranges and validators (RFC 9110) and
+ * breaks them on demand. Each request asks `plan` what is to go wrong with it:
+ * null, or an object with any of
+ * - `cut`: breaks the connection after so many bytes; `stall`: says nothing more after them;
+ * - `short`: ends the body after so many bytes, as if that were all (HTTP/1.0 servers do);
+ * - `status`, `retryAfter`: answers with an error;
+ * - `from`: sends the part that begins there; `whole`: 200 and all of it in place of a part;
+ * - `flip`: one bit of this byte of the file is wrong;
+ * - `change`: the file is another one from now on;
+ * - `piece`, `ms`: sends slowly.
+ */
+export class FaultyFile {
+  /** Bytes written to sockets. */
+  sent = 0;
+  /** Requests as `{ from, range, ifRange }`. */
+  requests = [];
+
+  /**
+   * @param {Buffer} body
+   * @param {object} [options]
+   * @param {(n: number, from: number) => object | null} [options.plan]
+   * @param {string | null} [options.etag]
+   * @param {boolean} [options.ranges]
+   * @param {boolean} [options.length] whether the length is told
+   */
+  constructor(body, { plan = () => null, etag = '"1"', ranges = true, length = true } = {}) {
+    Object.assign(this, { body, plan, etag, ranges, length });
+  }
+
+  /** The handler for `server.route`. */
+  get handler() {
+    return (request, response) => this.#answer(request, response);
+  }
+
+  async #answer(request, response) {
+    const asked = parseRange(request.headers.range, this.body.length);
+    const fault = this.plan(this.requests.length, asked?.start ?? 0) ?? {};
+    if (fault.change) {
+      this.body = fault.change;
+      if (this.etag) this.etag = `"${this.requests.length + 2}"`;
+    }
+    this.requests.push({ from: asked?.start ?? 0, range: request.headers.range, ifRange: request.headers["if-range"] });
+    if (fault.status) {
+      if (fault.retryAfter !== undefined) response.setHeader("Retry-After", fault.retryAfter);
+      return status(fault.status)(request, response);
+    }
+    const ifRange = request.headers["if-range"];
+    const ranged = this.ranges && !fault.whole && asked !== null && (ifRange === undefined || ifRange === this.etag);
+    if (this.etag) response.setHeader("ETag", this.etag);
+    if (ranged && asked === "unsatisfiable") {
+      response.writeHead(416, { "Content-Range": `bytes */${this.body.length}` }).end();
+      return;
+    }
+    const start = ranged ? (fault.from ?? asked.start) : 0;
+    const end = ranged ? Math.max(asked.end, start) + 1 : this.body.length;
+    const headers = { ...BINARY };
+    if (this.length) headers["Content-Length"] = end - start;
+    if (ranged) headers["Content-Range"] = `bytes ${start}-${end - 1}/${this.body.length}`;
+    if (fault.short !== undefined) response.useChunkedEncodingByDefault = false;
+    response.writeHead(ranged ? 206 : 200, headers);
+    let part = this.body.subarray(start, end);
+    if (fault.flip >= start && fault.flip < end) {
+      part = Buffer.from(part);
+      part[fault.flip - start] ^= 4;
+    }
+    const limit = Math.min(fault.cut ?? fault.stall ?? fault.short ?? part.length, part.length);
+    const piece = fault.piece ?? 1 << 20;
+    for (let at = 0; at < limit && !response.destroyed; at += piece) {
+      const chunk = part.subarray(at, Math.min(at + piece, limit));
+      if (fault.ms) await sleep(fault.ms);
+      this.sent += chunk.length;
+      if (!response.write(chunk)) await drained(response);
+    }
+    if (fault.stall !== undefined) return;
+    if (fault.cut === undefined && fault.short === undefined) return response.end();
+    while (response.writableLength > 0 && !response.destroyed) await sleep(1);
+    if (fault.cut !== undefined) response.destroy();
+    else response.socket?.end();
+  }
+}
+
+/** Random numbers that are the same for the same seed (mulberry32), in 0..1. */
+export function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -2,7 +2,7 @@
 // each other's timings. `node run.mjs load chat` runs the files whose names
 // contain one of the words.
 
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { chromiumPath } from "./chromium.mjs";
@@ -20,6 +20,9 @@ console.log(`Reference data: ${FIXTURES ?? "none (set PAGELM_FIXTURES): the test
 if (!existsSync(path.join(PROJECT, "www", REAL_MODEL))) {
   console.log(`Real model: none at www/${REAL_MODEL}: the tests that need it are skipped (run ./build.sh test)`);
 }
+
+// What the service worker keeps has to be what lies there now.
+if (existsSync(path.join(PROJECT, "www/pkg"))) execFileSync(process.execPath, [path.join(PROJECT, ".tools/shell.mjs"), path.join(PROJECT, "www")]);
 
 if (files.length === 0) throw new Error(`No test file's name contains ${words.join(" or ")}.`);
 const options = ["--test", "--test-concurrency=1", "--test-reporter=spec"];

@@ -26,17 +26,20 @@ const ISOLATION = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
+const CORS = { "Access-Control-Allow-Origin": "*" };
+
 /**
  * Starts a server on a free port of the loopback interface.
  *
  * @param {object} options
  * @param {string} options.root       folder that is served; symbolic links are followed
  * @param {string} [options.prefix]   path under which it is served, such as "/docs/chat/"
+ * @param {boolean} [options.cors]    let pages of every origin read what is served
  * @param {boolean} [options.isolated] send COOP, COEP and CORP, so that threads are possible
  * @returns {Promise<TestServer>}
  */
-export async function serve({ root, prefix = "/", isolated = false }) {
-  const server = new TestServer(path.resolve(root), prefix, isolated);
+export async function serve({ root, prefix = "/", isolated = false, cors = false }) {
+  const server = new TestServer(path.resolve(root), prefix, { ...(isolated ? ISOLATION : {}), ...(cors ? CORS : {}) });
   await server.start();
   return server;
 }
@@ -44,17 +47,17 @@ export async function serve({ root, prefix = "/", isolated = false }) {
 class TestServer {
   #root;
   #prefix;
-  #isolated;
+  #headers;
   #http;
   #port = 0;
   #sockets = new Set();
   #handlers = new Map();
   #requests = [];
 
-  constructor(root, prefix, isolated) {
+  constructor(root, prefix, headers) {
     this.#root = root;
     this.#prefix = prefix;
-    this.#isolated = isolated;
+    this.#headers = headers;
   }
 
   get origin() {
@@ -124,7 +127,7 @@ class TestServer {
     const entry = { method: request.method, path: pathname, range: request.headers.range, status: 0 };
     this.#requests.push(entry);
     response.on("close", () => (entry.status = response.statusCode));
-    if (this.#isolated) setHeaders(response, ISOLATION);
+    setHeaders(response, this.#headers);
     try {
       const handler = this.#handlers.get(pathname);
       if (handler) await handler(request, response);

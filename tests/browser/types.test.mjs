@@ -11,20 +11,30 @@ import { PROJECT } from "./fixtures.mjs";
 
 const TYPES = path.join(PROJECT, "tests/types");
 
-test("tsc accepts the sample", () => {
-  const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
-  const tsc = path.join(path.dirname(manifest), "bin/tsc");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "--project", TYPES], { encoding: "utf8" });
-  assert.equal(status, 0, stdout + stderr);
-});
+for (const [title, project] of [
+  ["tsc accepts the samples", "tsconfig.json"],
+  ["the official openai package's types accept our answers", "openai.json"],
+]) {
+  test(title, () => {
+    const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
+    const tsc = path.join(path.dirname(manifest), "bin/tsc");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "--project", path.join(TYPES, project)], { encoding: "utf8" });
+    assert.equal(status, 0, stdout + stderr);
+  });
+}
 
-test("the sample uses every exported name, and every member of PageLM", () => {
-  const declarations = readFileSync(path.join(PROJECT, "pkg/pagelm.d.ts"), "utf8");
-  const sample = readFileSync(path.join(TYPES, "sample.ts"), "utf8");
-  const names = [...declarations.matchAll(/^export (?:declare )?(?:type|interface|class|function|const) (\w+)/gm)].map(([, name]) => name);
-  const body = /^export (?:declare )?class PageLM \{$(.*?)^\}$/ms.exec(declarations)?.[1] ?? "";
-  const members = [...body.matchAll(/^ {2}(?:static |readonly )*(\w+)[(:]/gm)].map(([, name]) => name);
-  assert.ok(names.length > 10 && members.length > 8, `found ${names} and ${members}`);
-  const missing = [...names, ...members].filter((name) => !new RegExp(`\\b${name}\\b`).test(sample));
-  assert.deepEqual(missing, []);
-});
+for (const [types, program, main, some] of [
+  ["pagelm.d.ts", "sample.ts", "PageLM", 10],
+  ["page-lm.d.ts", "widget.ts", "PageLMElement", 4],
+]) {
+  test(`${program} uses every name that ${types} exports, and every member of ${main}`, () => {
+    const declarations = readFileSync(path.join(PROJECT, "pkg", types), "utf8");
+    const sample = readFileSync(path.join(TYPES, program), "utf8");
+    const names = [...declarations.matchAll(/^export (?:declare )?(?:type|interface|class|function|const) (\w+)/gm)].map(([, name]) => name);
+    const body = new RegExp(`^export (?:declare )?class ${main} (?:extends \\w+ )?\\{$(.*?)^\\}$`, "ms").exec(declarations)?.[1] ?? "";
+    const members = [...body.matchAll(/^ {2}(?:static |readonly )*(\w+)[(:]/gm)].map(([, name]) => name);
+    assert.ok(names.length > some && members.length > 8, `found ${names} and ${members}`);
+    const missing = [...names, ...members].filter((name) => !new RegExp(`\\b${name}\\b`).test(sample));
+    assert.deepEqual(missing, []);
+  });
+}

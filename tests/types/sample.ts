@@ -9,6 +9,8 @@ import type {
   ChatCompletions,
   ChatLogprobs,
   ChatMessage,
+  Classification,
+  ClassifyOptions,
   Completion,
   CompletionChunk,
   CompletionRequest,
@@ -22,17 +24,29 @@ import type {
   LoadProgress,
   Logprobs,
   NoEcho,
+  Outlook,
   PhaseProfile,
   PrefillProgress,
-  RequestOptions,
+  PreflightOptions,
   Profile,
+  Quota,
+  QuotaDecision,
+  RequestOptions,
+  RestoredSession,
+  SavedSession,
   Score,
+  Sessions,
+  StorageRoom,
   StoredModel,
   Stream,
+  SummarizeOptions,
+  TaskOptions,
+  TaskResult,
   TemplateOptions,
   Timings,
   TokenLogprob,
   TopLogprob,
+  TranslateOptions,
   Usage,
   Variant,
 } from "pagelm";
@@ -42,13 +56,19 @@ const { signal } = new AbortController();
 const variant: Variant = "relaxed";
 const kvCache: KvType = "q8";
 const options: LoadOptions = {
-  onProgress: ({ phase, loaded, total }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"}`),
+  onProgress: ({ phase, loaded, total, retry }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"} ${retry?.reason}`),
   signal,
   threads: 2,
   context: 2048,
   kv_cache: kvCache,
   variant,
-  cache: false,
+  cache: true,
+  sha256: "00".repeat(32),
+  retries: 3,
+  stall_ms: 10_000,
+  record_mb: 16,
+  shared: false,
+  onQuota: async ({ needed, available, models }: Quota): Promise<QuotaDecision> => (models.length > 0 && needed - available < 1e9 ? "evict" : "memory"),
 };
 // @ts-expect-error there are three binaries
 const wrongVariant: Variant = "avx512";
@@ -56,6 +76,12 @@ const wrongVariant: Variant = "avx512";
 const wrongOption: LoadOptions = { treads: 2 };
 
 export async function load(): Promise<PageLM> {
+  const preflight: PreflightOptions = { context: 2048, kv_cache: kvCache, cache: false, signal };
+  const outlook: Outlook = await PageLM.preflight("model.gguf", preflight);
+  const needs: number = outlook.needed + outlook.memory.weights + outlook.file_bytes;
+  // @ts-expect-error: it runs on no threads
+  void PageLM.preflight("model.gguf", { threads: 2 });
+  void needs;
   const lm = await PageLM.load(new URL("https://example.org/model.gguf"), options);
   const info: Info = lm.info;
   const { architecture, parameters, quantization, context, threads, memory } = info;
@@ -107,6 +133,7 @@ export async function chat(lm: PageLM): Promise<void> {
   const either: ChatCompletion | Stream<ChatCompletionChunk> = await completions.create(request);
   show("choices" in either ? either.id : "a stream");
   show(String((await lm.countTokens(messages, template)) + 1));
+  show((await lm.render(messages, template)).tokens.join());
 
   // @ts-expect-error a whole answer is not iterated
   for await (const _ of await completions.create({ messages, stream: false }));
@@ -146,10 +173,31 @@ export async function measure(lm: PageLM): Promise<number> {
   return score.tokens.length * score.nll + score.perplexity + (first ?? 0);
 }
 
+export async function keep(lm: PageLM): Promise<void> {
+  const sessions: Sessions = lm.sessions;
+  const saved: SavedSession = await sessions.save("chat", { data: { messages: [] } });
+  const { refilled, data, tokens }: RestoredSession = await sessions.restore(saved.id);
+  show(`${refilled} ${JSON.stringify(data)} ${tokens} ${(await sessions.list()).length}`);
+  await sessions.remove("chat");
+}
+
+export async function tasks(lm: PageLM): Promise<void> {
+  const classify: ClassifyOptions = { instruction: "Good or bad?", examples: [{ text: "Fine!", label: "good" }], calibrate: false, prompt: true };
+  const found: Classification = await lm.classify("Nice.", ["good", "bad"], classify);
+  show(`${found.label} ${found.labels[0]?.probability} ${found.prompt?.length}`);
+  const options: TaskOptions = { onText: show, prompt: true, max_tokens: 100 };
+  const translate: TranslateOptions = { to: "French", ...options };
+  const summarize: SummarizeOptions = { words: 20, signal };
+  const results: TaskResult[] = [await lm.translate("Hello", translate), await lm.summarize("Long text.", summarize)];
+  show(results.map(({ text, usage, prompts }) => `${text} ${usage.total_tokens} ${prompts?.length}`).join());
+}
+
 export async function tidy(): Promise<void> {
   const stored: StoredModel[] = await PageLM.models();
-  for (const { url, bytes, complete, last_used } of stored) {
-    show(`${bytes} ${new Date(last_used).toISOString()}`);
+  const { usage, quota, persisted }: StorageRoom = await PageLM.storage({ persist: true });
+  show(`${usage ?? 0} of ${quota ?? 0} ${persisted}`);
+  for (const { url, bytes, total, complete, last_used } of stored) {
+    show(`${bytes} of ${total ?? "?"} ${new Date(last_used).toISOString()}`);
     if (!complete) await PageLM.remove(url);
   }
 }

@@ -1,4 +1,7 @@
-// Which model this page is about: the one in ?model=URL, else models.json's default.
+// Which model this page is about: the one in ?model=URL, else the one last used,
+// else models.json's default.
+
+import { recall } from "./preferences.js";
 
 /**
  * @typedef {object} Model
@@ -9,7 +12,9 @@
  * @property {string} [sha256] digest of the file, where known
  * @property {string} [licence] SPDX name
  * @property {string} [source] page about the model
+ * @property {number} [memory] bytes of memory that it takes, where known
  * @property {object} [sampling] request fields that suit it
+ * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
 
 const HEAD_TIMEOUT_MS = 4000;
@@ -20,9 +25,24 @@ const HEAD_TIMEOUT_MS = 4000;
  */
 export async function chosenModel(location = window.location) {
   const asked = new URLSearchParams(location.search).get("model")?.trim();
-  if (!asked) return defaultModel();
-  const url = absolute(asked, location.href);
+  if (asked) return modelAt(asked, location.href);
+  const last = recall("model");
+  return last ? modelAt(last, location.href).catch(defaultModel) : defaultModel();
+}
+
+/**
+ * The model at an address, which may be relative to `base`.
+ * @returns {Promise<Model>}
+ */
+export async function modelAt(address, base = window.location.href) {
+  const url = absolute(address, base);
   return (await listed()).find((model) => model.url === url) ?? unlisted(url);
+}
+
+/** A file of this device as a model. Who is done with it calls `URL.revokeObjectURL`. */
+export function localModel(file) {
+  const name = file.name.replace(/\.gguf$/i, "");
+  return { url: URL.createObjectURL(file), name, short: shortOf(name), bytes: file.size, local: true };
 }
 
 /** The model that needs no `?model=`. */
@@ -59,7 +79,8 @@ function decoded(text) {
 
 /** Where a file comes from, in words: this site, or an address elsewhere. */
 export function originOf(url) {
-  const { host, origin, pathname } = new URL(url);
+  const { host, origin, pathname, protocol } = new URL(url);
+  if (protocol === "blob:") return "this device";
   return origin === window.location.origin ? `this site (${host})` : host + pathname;
 }
 
@@ -75,7 +96,8 @@ function absolute(address, base) {
   throw error;
 }
 
-async function listed() {
+/** The models that this site offers. */
+export async function listed() {
   const address = new URL("../models.json", import.meta.url);
   const { default: defaultId, models } = await (await fetch(address)).json();
   const list = models.map(({ file, ...model }) => ({ ...model, url: new URL(file, address).href }));
@@ -85,5 +107,9 @@ async function listed() {
 
 function unlisted(url) {
   const name = nameOf(url);
-  return { url, name, short: name.split(/[-_. ]/)[0] || name };
+  return { url, name, short: shortOf(name) };
+}
+
+function shortOf(name) {
+  return name.split(/[-_. ]/)[0] || name;
 }

@@ -31,29 +31,67 @@ export function wasStopped(error, signal) {
 }
 
 /**
+ * What an answer cost, in milliseconds from the request.
+ *
+ * @typedef {object} Trace
+ * @property {[tokens: number, ms: number][]} prefill  tokens of the prompt that were done, and when
+ * @property {number[]} decode   when each token came
+ * @property {number} cached     tokens of the prompt that were not computed again
+ * @property {object} [usage]
+ * @property {object} [timings]
+ */
+
+/**
  * One answer, streamed.
  *
  * @param {object} lm        a loaded model
  * @param {object} request   messages and sampling fields
- * @param {AbortSignal} signal
+ * @param {object} options
+ * @param {string} options.begun  what there is of the answer already
+ * @param {AbortSignal} options.signal
  * @param {object} on        what to do with what comes
  * @param {(done: number, total: number) => void} on.prefill  tokens of the prompt read so far
- * @param {(text: string, tokens: number, ms: number) => void} on.text  a piece, the count of pieces so far, time since the first
- * @returns {Promise<{reason: string, usage: object, timings: object}>} of the last chunk
+ * @param {(part: {text: string, reasoning: string}) => void} on.text  a piece
+ * @param {(trace: Trace) => void} on.trace the figures so far, with each piece
+ * @returns {Promise<{reason: string, trace: Trace}>}
  */
-export async function answer(lm, request, signal, on) {
-  const onProgress = ({ phase, loaded, total }) => phase === "prefill" && on.prefill(loaded, total);
-  const stream = await lm.chat.completions.create({ ...request, stream: true, signal, onProgress });
-  let tokens = 0;
-  let first = 0;
-  let last = {};
+export async function answer(lm, { messages, ...fields }, { begun = "", signal }, on) {
+  const start = performance.now();
+  const trace = { prefill: [], decode: [], cached: 0 };
+  const onProgress = ({ phase, loaded, total }) => {
+    if (phase !== "prefill") return;
+    trace.prefill.push([loaded, since(start)]);
+    on.prefill(loaded, total);
+  };
+  const request = { ...fields, stream: true, signal, onProgress };
+  const stream = begun ? await resumed(lm, messages, begun, request) : await lm.chat.completions.create({ ...request, messages });
+  let reason;
   for await (const chunk of stream) {
-    last = chunk;
-    const text = chunk.choices[0]?.delta?.content;
-    if (!text) continue;
-    if (tokens === 0) first = performance.now();
-    tokens += 1;
-    on.text(text, tokens, performance.now() - first);
+    const [choice] = chunk.choices;
+    const text = choice?.delta?.content ?? choice?.text ?? "";
+    const reasoning = choice?.delta?.reasoning_content ?? "";
+    if (text || reasoning) {
+      trace.decode.push(since(start));
+      on.text({ text, reasoning });
+    }
+    if (chunk.usage) Object.assign(trace, { usage: chunk.usage, timings: chunk.timings, cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0 });
+    reason = choice?.finish_reason ?? reason;
+    on.trace(trace);
   }
-  return { reason: last.choices?.[0]?.finish_reason, usage: last.usage, timings: last.timings };
+  return { reason, trace };
+}
+
+/** An answer that goes on where it ended: the prompt, and its own beginning as if just written. */
+async function resumed(lm, messages, begun, request) {
+  return lm.completions.create({ ...request, prompt: await tokensOf(lm, messages, begun) });
+}
+
+/** The tokens that the model reads: the conversation, and what there is of the answer. */
+export async function tokensOf(lm, messages, begun = "") {
+  const [{ tokens }, own] = await Promise.all([lm.render(messages), begun ? lm.tokenize(begun) : []]);
+  return [...tokens, ...own];
+}
+
+function since(start) {
+  return Math.round((performance.now() - start) * 10) / 10;
 }

@@ -5,13 +5,15 @@ const NEAR_PX = 96;
 export class Pin {
   /** Whether the reader is at the end, as of the last scrolling. */
   held = true;
+  /** Whether there is anything to follow. */
+  kept = () => true;
   #ended = () => {};
 
   /** @param {(held: boolean) => void} changed called when the reader leaves or reaches the end */
   constructor(changed) {
     this.#ended = changed;
     window.addEventListener("scroll", () => this.#note(), { passive: true });
-    window.addEventListener("resize", () => this.follow());
+    window.addEventListener("resize", () => this.kept() && this.follow());
   }
 
   /** To the end, if the reader was there. */

@@ -22,10 +22,13 @@ const BY_CODE = {
   internal: "reload",
   worker_crashed: "reload",
   unloaded: "reload",
+  engine_moved: "retry",
+  digest_mismatch: "refetch",
 };
 
 const OTHER_MODEL = new Set([
   "bad_address",
+  "bad_manifest",
   "gguf_bad_magic",
   "gguf_bad_version",
   "gguf_bad_header",

@@ -1,15 +1,30 @@
-// The reader's settings, kept in localStorage where the browser lets us.
+// What an answer is made with. Each conversation has its own; a new one begins
+// with what the last was set to.
 
 const KEY = "pagelm.settings";
 
 export const DEFAULTS = Object.freeze({
   system: "",
   temperature: 0.2,
+  top_k: 40,
+  top_p: 0.9,
+  min_p: 0.05,
+  repetition_penalty: 1,
   max_tokens: 512,
-  threads: "auto",
+  seed: null,
 });
 
-/** The stored settings over the defaults; those alone where nothing can be read. */
+/** Lowest, highest and step of each number. */
+export const RANGES = Object.freeze({
+  temperature: [0, 2, 0.05],
+  top_k: [0, 200, 1],
+  top_p: [0.05, 1, 0.05],
+  min_p: [0, 0.5, 0.01],
+  repetition_penalty: [1, 1.5, 0.05],
+  max_tokens: [1, 32768, 1],
+});
+
+/** What a new conversation begins with. */
 export function readSettings() {
   try {
     return sound(JSON.parse(localStorage.getItem(KEY)) ?? {});
@@ -18,7 +33,7 @@ export function readSettings() {
   }
 }
 
-/** Keeps the settings; where storage is refused they last as long as the page. */
+/** Where storage is refused they last as long as the page. */
 export function writeSettings(settings) {
   try {
     localStorage.setItem(KEY, JSON.stringify(settings));
@@ -29,14 +44,16 @@ export function writeSettings(settings) {
 
 /** Settings of the right types and ranges, whatever was stored. */
 export function sound(given) {
-  return {
-    system: typeof given.system === "string" ? given.system : DEFAULTS.system,
-    temperature: clamp(given.temperature, 0, 2, DEFAULTS.temperature),
-    max_tokens: Math.round(clamp(given.max_tokens, 1, 32768, DEFAULTS.max_tokens)),
-    threads: given.threads === "1" ? "1" : "auto",
-  };
+  const settings = { system: typeof given.system === "string" ? given.system : DEFAULTS.system };
+  for (const [name, [low, high, step]] of Object.entries(RANGES)) {
+    const value = Number.isFinite(given[name]) ? Math.min(high, Math.max(low, given[name])) : DEFAULTS[name];
+    settings[name] = step === 1 ? Math.round(value) : value;
+  }
+  settings.seed = Number.isSafeInteger(given.seed) ? given.seed : null;
+  return settings;
 }
 
-function clamp(value, low, high, otherwise) {
-  return Number.isFinite(value) ? Math.min(high, Math.max(low, value)) : otherwise;
+/** The fields of a request for an answer. */
+export function sampling({ system: _, seed, ...fields }) {
+  return seed === null ? fields : { ...fields, seed };
 }

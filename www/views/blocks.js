@@ -3,6 +3,7 @@
 
 import DOMPurify from "../vendor/dompurify.js";
 import { Marked } from "../vendor/marked.js";
+import { MATH, setMath } from "../lib/math.js";
 import { codeBlock } from "./code-block.js";
 
 const marked = new Marked({
@@ -21,15 +22,16 @@ const marked = new Marked({
     },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
+  extensions: MATH,
 });
 
 const PURIFY = {
   ALLOWED_TAGS: [
     "p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "a",
     "ul", "ol", "li", "h3", "h4", "h5", "h6",
-    "table", "thead", "tbody", "tr", "th", "td",
+    "span", "table", "thead", "tbody", "tr", "th", "td",
   ],
-  ALLOWED_ATTR: ["href", "title", "start", "align"],
+  ALLOWED_ATTR: ["href", "title", "start", "align", "class"],
   ADD_URI_SAFE_ATTR: ["start", "align"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   RETURN_DOM_FRAGMENT: true,
@@ -71,6 +73,11 @@ export class Block {
     return true;
   }
 
+  /** It does not change any more. */
+  settle() {
+    this.element.settle?.();
+  }
+
   #draw(token) {
     this.#token = token;
     if (token.type === "code") this.element.update(token.text, token.lang);
@@ -104,9 +111,11 @@ function render(token) {
   }
   for (const pre of fragment.querySelectorAll("pre")) {
     const element = codeBlock();
-    element.update(pre.textContent.replace(/\n$/, ""), "");
+    element.update(pre.textContent.replace(/\n$/, ""), pre.firstElementChild?.className.replace("language-", ""));
+    element.settle();
     pre.replaceWith(element);
   }
+  setMath(fragment);
   for (const table of fragment.querySelectorAll("table")) scrollable(table);
   return fragment;
 }

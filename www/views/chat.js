@@ -1,210 +1,298 @@
-// <pl-chat>: the conversation with a loaded model: asks, streams, stops, asks
-// again. A "remedy" it cannot apply itself goes up to the page.
+// <pl-chat>: the conversation in hand: asks, streams, stops, branches. A "remedy"
+// it cannot apply itself goes up to the page, as does "inspect".
 
 import { announce } from "../lib/announce.js";
-import { h } from "../lib/dom.js";
-import { answer, wasStopped } from "../lib/engine.js";
-import { integer } from "../lib/format.js";
-import { Pin } from "../lib/pin.js";
+import { cutToFit, readText } from "../lib/attachments.js";
+import { emit, h } from "../lib/dom.js";
+import { Run, messagesFor } from "../lib/run.js";
+import { EXAMPLES } from "../lib/examples.js";
+import { notify } from "./notice.js";
 import "./composer.js";
 import "./status-line.js";
-import "./turn.js";
+import "./thread.js";
 
-const EXAMPLES = [
-  "Write a short poem about the sea at night.",
-  "Explain to a ten-year-old why the sky is blue.",
-  "Give me three names for a small bakery, as a list.",
-];
+const COUNT_DELAY_MS = 300;
 
 class Chat extends HTMLElement {
-  #lm;
-  #model;
-  #settings;
-  #turns = []; // { question, element, answer?: string }
-  #running; // AbortController of the answer that is being written
-  #title = h("h1", { class: "unseen", hidden: true });
-  #log = h("div", { class: "log" });
-  #empty = h("section", { class: "empty row" });
+  #host;
+  #talk;
+  /** Answers that are being written, by conversation: they go on while another is shown. */
+  #runs = new Map();
+  #thread = h("pl-thread");
+  #empty = h("section", { class: "empty" });
   #end = h("button", { type: "button", class: "to-end", hidden: true }, "To the end");
   #composer = h("pl-composer");
   #status = h("pl-status-line");
-  #pin = new Pin((held) => (this.#end.hidden = held));
+  #timer;
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.#end.addEventListener("click", () => {
-      this.#pin.toEnd();
-      this.#composer.focus();
-    });
-    this.#composer.addEventListener("ask", ({ detail }) => this.ask(detail));
-    this.#composer.addEventListener("stop", () => this.stop());
-    this.addEventListener("regenerate", () => this.regenerate());
-    this.addEventListener("remedy", (event) => this.#remedy(event));
     this.append(
       this.#empty,
-      this.#title,
-      this.#log,
+      this.#thread,
       h("div", { class: "dock" }, h("div", { class: "dock-inner" }, this.#end, this.#composer, this.#status)),
     );
+    this.#end.addEventListener("click", () => (this.#thread.pin.toEnd(), this.#composer.focus()));
+    this.#thread.addEventListener("end-held", ({ detail }) => (this.#end.hidden = detail));
+    this.#composer.addEventListener("ask", ({ detail }) => this.ask(detail));
+    this.#composer.addEventListener("stop", () => this.stop());
+    this.#composer.addEventListener("draft", () => this.#countSoon());
+    this.#composer.addEventListener("files", ({ detail }) => this.attach(detail));
+    this.#composer.addEventListener("edit-last", () => this.#thread.lastQuestion?.edit());
+    this.#on("regenerate", (message) => this.#again(message));
+    this.#on("continue", (message) => this.#begin() && this.#run(this.#talk, message));
+    this.#on("edit", (message, text) => this.#edit(message, text));
+    this.#on("branch", (message, by) => this.#branch(message, by));
+    this.addEventListener("remedy", (event) => this.#remedy(event));
   }
 
-  /**
-   * Begins with a model that has been loaded.
-   * @param {object} lm
-   * @param {import("../lib/catalog.js").Model} model
-   * @param {() => object} settings what to ask with, at the time
-   */
-  start(lm, model, settings) {
-    this.#lm = lm;
-    this.#model = model;
-    this.#settings = settings;
-    this.#title.textContent = `Conversation with ${model.short}`;
-    this.#composer.name = model.short;
-    this.#status.info = lm.info;
+  /** @param {import("../lib/host.js").Host} host */
+  start(host) {
+    this.#host = host;
+    host.addEventListener("state", () => this.#hostChanged());
+    this.#hostChanged();
+  }
+
+  /** Shows a conversation. @param {import("../lib/talk.js").Talk} talk */
+  show(talk) {
+    const running = this.#runs.get(talk.id);
+    // Of two copies the one that is being written to counts.
+    this.#talk = running?.talk ?? talk;
+    this.#thread.show(this.#talk);
+    if (running) this.#attach(running);
+    this.#composer.busy = Boolean(running);
     this.#drawEmpty();
+    this.#countSoon(0);
+  }
+
+  get talk() {
+    return this.#talk;
+  }
+
+  /** Whether an answer is being written anywhere. */
+  get answering() {
+    return this.#runs.size > 0;
+  }
+
+  get draft() {
+    return { text: this.#composer.text, files: this.#composer.files };
+  }
+
+  set draft({ text, files }) {
+    this.#composer.files = files;
+    this.#composer.fill(text);
   }
 
   focus() {
     this.#composer.focus();
   }
 
-  /** Puts the question and has it answered. */
-  ask(question) {
-    if (this.#running) return;
-    this.#showEmpty(false);
-    const element = h("pl-turn");
-    this.#log.append(element);
-    element.start(question, this.#model.short);
-    this.#turns.push({ question, element });
-    this.#pin.toEnd();
-    this.#run();
+  /** Puts a question and has it answered. */
+  async ask({ text, files = [] }) {
+    if (!this.#begin()) return;
+    const talk = this.#talk;
+    const question = await talk.add(talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) });
+    await this.#answer(talk, question);
   }
 
   /** Has the last question answered once more. */
   regenerate() {
-    if (this.#running || this.#turns.length === 0) return;
-    this.#turns.at(-1).element.restart();
-    this.#composer.focus();
-    this.#run();
+    const last = this.#talk.path.at(-1);
+    if (last) this.#again(last);
   }
 
-  /** Stops the answer that is being written; what has come stays. */
+  /** Stops the answer that is being written here; what has come stays. */
   stop() {
-    this.#running?.abort();
+    this.#runs.get(this.#talk?.id)?.stop();
   }
 
-  /** Forgets the conversation. */
-  clear() {
-    this.stop();
-    this.#release();
-    this.#turns = [];
-    this.#log.replaceChildren();
-    this.#showEmpty(true);
+  /** Stops all of them, for the model that writes them goes. */
+  stopAll() {
+    for (const run of this.#runs.values()) run.stop();
+  }
+
+  /** Reads text files into the question, cut to what the context has room for. */
+  async attach(files) {
+    for (const file of files) {
+      try {
+        const text = await readText(file);
+        if (this.#host.state !== "ready") throw new Error("Load the model first: it tells how much of a file it can read.");
+        const used = await this.#used();
+        const attachment = await cutToFit(this.#host.lm, file.name, text, used);
+        if (attachment.kept === 0) throw new Error(`There is no room left for ${file.name}. Start a new chat to ask about it.`);
+        this.#composer.files = [...this.#composer.files, attachment];
+        announce(`${file.name} added.`);
+      } catch (error) {
+        notify(error.message);
+      }
+    }
     this.#composer.focus();
-    announce("New chat.");
   }
 
-  async #run() {
-    const turn = this.#turns.at(-1);
-    const controller = new AbortController();
-    this.#running = controller;
-    this.#composer.busy = true;
-    announce(`${this.#model.short} is answering.`);
-    try {
-      const end = await this.#stream(turn, controller.signal);
-      turn.answer = turn.element.text;
-      turn.element.finish(this.#noteOn(end));
-      announce(turn.element.plainText);
-    } catch (error) {
-      if (wasStopped(error, controller.signal)) this.#stopped(turn);
-      else this.#failed(turn, error);
+  /** What the model reads for an answer: for a look inside. */
+  promptOf(message) {
+    return messagesFor(this.#talk, message);
+  }
+
+  /** Another answer to the same question, that begins with this text. */
+  async answerFrom(message, begun) {
+    if (!this.#begin()) return;
+    const talk = this.#talk;
+    const answer = await talk.add(talk.parent(message), { role: "assistant", text: begun, model: this.#host.model?.short });
+    await this.#run(talk, answer);
+  }
+
+  #on(type, act) {
+    this.#thread.addEventListener(type, ({ target, detail }) => act(target.message, detail));
+  }
+
+  /** From now on an answer is written here; false if one is already. */
+  #begin() {
+    if (this.#composer.busy) return false;
+    return (this.#composer.busy = true);
+  }
+
+  async #again(message) {
+    if (!this.#begin()) return;
+    const talk = this.#talk;
+    // What says nothing is not worth a branch of its own.
+    if (message.role === "assistant" && !message.text) return this.#run(talk, message);
+    await this.#answer(talk, message.role === "user" ? message : talk.parent(message));
+  }
+
+  async #edit(message, text) {
+    await this.#halt();
+    if (!this.#begin()) return;
+    const talk = this.#talk;
+    const { files } = message;
+    const question = await talk.add(talk.parent(message), { role: "user", text, ...(files && { files }) });
+    await this.#answer(talk, question);
+  }
+
+  async #branch(message, by) {
+    const place = this.#talk.siblings(message);
+    const next = place[place.indexOf(message) + by];
+    if (!next) return;
+    await this.#talk.follow(next);
+    this.#thread.update();
+    const element = this.#thread.element(next);
+    const label = by < 0 ? "Previous" : "Next";
+    const button = element.querySelector(`.branches [aria-label^="${label}"]:enabled`) ?? element.querySelector(".branches :enabled");
+    button?.focus();
+    announce(`Version ${place.indexOf(next) + 1} of ${place.length}.`);
+    this.#drawEmpty();
+    this.#countSoon(0);
+  }
+
+  /** Stops the answer that is being written here, and waits until it is. */
+  async #halt() {
+    const run = this.#runs.get(this.#talk.id);
+    if (!run) return;
+    const ended = new Promise((resolve) => run.addEventListener("end", resolve, { once: true }));
+    run.stop();
+    await ended;
+  }
+
+  async #answer(talk, question) {
+    const answer = await talk.add(question, { role: "assistant", text: "", state: "writing", model: this.#host.model?.short });
+    await this.#run(talk, answer);
+  }
+
+  async #run(talk, message) {
+    const run = new Run(talk, message);
+    this.#runs.set(talk.id, run);
+    if (talk === this.#talk) {
+      this.#drawEmpty();
+      this.#thread.update();
+      this.#thread.pin.toEnd();
+      this.#composer.focus();
     }
-    // A conversation cleared meanwhile may have begun another answer.
-    if (this.#running === controller) this.#release();
-    this.#pin.follow();
+    run.addEventListener("end", ({ detail }) => this.#ended(run, detail));
+    run.addEventListener("unkept", () => notify("This browser has no room to keep the conversation. Export it, or delete others."), { once: true });
+    this.#attach(run);
+    announce(`${this.#host.model?.short ?? "The model"} is answering.`);
+    await run.go(this.#host);
   }
 
-  #release() {
-    this.#running = undefined;
-    this.#composer.busy = false;
+  /** Shows what an answer brings, as long as its conversation is shown. */
+  #attach(run) {
+    const element = this.#thread.element(run.message);
+    if (!element) return;
+    const shown = (act) => (event) => element.isConnected && act(event);
+    element.begin(run.words);
+    run.addEventListener("words", shown(({ detail }) => (element.words = detail)));
+    run.addEventListener("text", shown(({ detail }) => element.write(detail, () => this.#thread.pin.follow())));
+    run.addEventListener("figures", shown(({ detail }) => this.#status.figures(detail)));
+    run.addEventListener("end", shown(({ detail }) => {
+      element.end(detail);
+      announce(detail ? detail.message : element.plainText || element.innerText);
+      this.#thread.pin.follow();
+    }));
   }
 
-  async #stream(turn, signal) {
-    const { element } = turn;
-    let begun; // the first report tells what need not be read again
-    element.state = "Reading the question…";
-    const end = await answer(this.#lm, this.#request(), signal, {
-      prefill: (done, total) => {
-        const now = performance.now();
-        begun ??= { done, now };
-        this.#status.prefill(done - begun.done, now - begun.now);
-        if (total > 0) element.state = `Reading: ${integer(done)} of ${integer(total)} tokens…`;
-      },
-      text: (text, tokens, ms) => {
-        element.write(text, () => this.#pin.follow());
-        this.#status.decode(tokens - 1, ms);
-      },
-    });
-    this.#lastFigures(end);
-    return end;
-  }
-
-  #request() {
-    const { system, temperature, max_tokens } = this.#settings();
-    const messages = system.trim() ? [{ role: "system", content: system }] : [];
-    // Questions that got no answer are left out; the last one waits for its own.
-    for (const { question, answer } of this.#turns.slice(0, -1)) {
-      if (answer) messages.push({ role: "user", content: question }, { role: "assistant", content: answer });
+  #ended(run) {
+    this.#runs.delete(run.talk.id);
+    if (this.#talk.id === run.talk.id) {
+      this.#composer.busy = false;
+      this.#countSoon(0);
     }
-    messages.push({ role: "user", content: this.#turns.at(-1).question });
-    return { ...this.#model.sampling, messages, temperature, max_tokens };
+    emit(this, "answered", run.message);
   }
 
-  #lastFigures({ usage, timings }) {
-    if (!usage || !timings) return;
-    this.#status.prefill(usage.prompt_tokens - (usage.prompt_tokens_details?.cached_tokens ?? 0), timings.prefill_ms);
-    this.#status.decode(usage.completion_tokens, timings.decode_ms, true);
+  async #remedy(event) {
+    const message = event.target.closest("pl-message")?.message;
+    if (event.detail === "retry" && message) {
+      event.stopPropagation();
+      await this.#again(message);
+    }
   }
 
-  #noteOn({ reason, usage }) {
-    if (reason !== "length") return undefined;
-    return `Cut off after ${integer(usage?.completion_tokens ?? 0)} tokens: see “Longest answer” in the settings.`;
-  }
-
-  #stopped(turn) {
-    turn.answer = turn.element.text;
-    turn.element.finish(turn.answer ? "Stopped." : "Stopped before the first word.");
-    announce("Stopped.");
-  }
-
-  #failed(turn, error) {
-    turn.element.fail(error);
-    announce(error.message);
-  }
-
-  #remedy(event) {
-    if (event.detail === "retry") this.regenerate();
-    else if (event.detail === "clear") this.clear();
-    else return;
-    event.stopPropagation();
-  }
-
-  #showEmpty(empty) {
-    this.#empty.hidden = !empty;
-    this.#title.hidden = empty;
+  #hostChanged() {
+    const { state, model, lm } = this.#host;
+    this.#composer.name = model?.short ?? "the model";
+    this.#status.info = state === "ready" ? lm.info : undefined;
+    this.dataset.host = state;
+    this.#drawEmpty();
+    this.#countSoon(0);
   }
 
   #drawEmpty() {
-    const examples = EXAMPLES.map((text) => h("li", {}, h("button", { type: "button", class: "example", onclick: () => this.ask(text) }, text)));
+    const empty = !this.#talk || (this.#talk.empty && !this.#runs.has(this.#talk.id));
+    this.#empty.hidden = !empty || this.#host?.state !== "ready";
+    this.classList.toggle("is-empty", empty);
+    if (this.#empty.hidden) return;
+    const examples = EXAMPLES.map((text) => h("li", {}, h("button", { type: "button", class: "example", onclick: () => this.ask({ text }) }, text)));
     this.#empty.replaceChildren(
-      h(
-        "div",
-        { class: "content" },
-        h("h1", {}, `Ask ${this.#model.short}.`),
-        h("p", { class: "lead" }, "It answers on this device. It is a small model: check what matters."),
-        h("ul", { class: "examples", "aria-label": "Examples" }, ...examples),
-      ),
+      h("h2", { class: "hero" }, `Ask ${this.#host.model.short}.`),
+      h("p", { class: "lead" }, "It answers on this device. It is a small model: check what matters."),
+      h("ul", { class: "examples", "aria-label": "Examples" }, ...examples),
     );
+  }
+
+  #countSoon(delay = COUNT_DELAY_MS) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#count(), delay);
+  }
+
+  /** Counting waits its turn behind an answer, so only in pauses. */
+  async #count() {
+    if (this.#host?.state !== "ready" || !this.#talk) return this.#status.context(0, 0);
+    if (this.#runs.size > 0) return;
+    const used = await this.#used().catch(() => 0);
+    if (this.#host.lm) this.#status.context(used, this.#host.lm.info.context);
+  }
+
+  /** Tokens of the conversation, with what is about to be asked. */
+  async #used() {
+    const { text, files } = this.draft;
+    const last = this.#talk.path.at(-1);
+    const draft = text.trim() || files.length > 0;
+    const next = draft ? { id: "", parent: last?.id ?? null, role: "user", text, files } : undefined;
+    const messages = messagesFor(this.#talk, last ?? { parent: null });
+    if (last) messages.push({ role: last.role, content: last.text });
+    if (next) messages.push({ role: "user", content: [...files.map((file) => file.text), text].join("\n") });
+    if (messages.length === 0) return 0;
+    return this.#host.lm.countTokens(messages, { add_generation_prompt: false });
   }
 }
 

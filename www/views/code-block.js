@@ -1,7 +1,9 @@
-// <pl-code>: a block of code with its language and a button that copies it.
+// <pl-code>: a block of code with its language and a button that copies it. Its
+// colours come once it does not grow any more.
 
-import { copyButton } from "./copy.js";
 import { h } from "../lib/dom.js";
+import { highlighted } from "../lib/highlight.js";
+import { copyButton } from "./copy.js";
 
 class CodeBlock extends HTMLElement {
   #language = h("span", { class: "code-language" });
@@ -20,6 +22,14 @@ class CodeBlock extends HTMLElement {
     if (text.startsWith(shown)) this.#text.appendData(text.slice(shown.length));
     else this.#text.data = text;
     this.#language.textContent = language?.split(/\s/)[0] || "code";
+    if (!this.#text.isConnected) this.#code.replaceChildren(this.#text);
+  }
+
+  /** Colours the code. */
+  async settle() {
+    const text = this.#text.data;
+    const nodes = await highlighted(text, this.#language.textContent).catch(() => null);
+    if (nodes && this.#text.data === text) this.#code.replaceChildren(nodes);
   }
 }
 

@@ -1,11 +1,17 @@
-// <pl-composer>: where the question is written. Enter sends, Shift+Enter makes
-// a new line. Sends "ask" with the text, and "stop".
+// <pl-composer>: where the question is written. Enter sends, Shift+Enter makes a
+// new line. Sends "ask" with { text, files }, "stop", "files" with what is to be
+// read, "edit-last" from an empty field by the arrow up, and "draft" as it changes.
 
-import { emit, h } from "../lib/dom.js";
+import { emit, h, iconButton } from "../lib/dom.js";
+import { icon } from "../lib/icons.js";
+import { fileChip } from "./file-chip.js";
 
 class Composer extends HTMLElement {
-  #field = h("textarea", { id: "question", rows: 1, required: true, "aria-describedby": "composer-keys", enterKeyHint: "send", autocomplete: "off" });
-  #button = h("button", { type: "submit", class: "primary" }, "Send");
+  #field = h("textarea", { id: "question", rows: 1, "aria-describedby": "composer-keys", enterKeyHint: "send", autocomplete: "off", dir: "auto" });
+  #button = h("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send" }, icon("send"));
+  #chips = h("div", { class: "chips", hidden: true });
+  #input = h("input", { type: "file", multiple: true, hidden: true, onchange: () => this.#chosen() });
+  #files = [];
   #busy = false;
 
   connectedCallback() {
@@ -13,14 +19,17 @@ class Composer extends HTMLElement {
     const form = h(
       "form",
       { class: "composer", onsubmit: (event) => this.#submit(event) },
+      this.#chips,
       h("label", { class: "unseen", for: "question" }, "Your question"),
       this.#field,
-      this.#button,
+      h("div", { class: "composer-acts" }, iconButton("attach", "Add a text file", () => this.#input.click()), this.#input, this.#button),
       h("p", { class: "unseen", id: "composer-keys" }, "Enter sends, Shift and Enter make a new line, Escape stops an answer."),
     );
     this.#field.addEventListener("keydown", (event) => this.#key(event));
-    this.#field.addEventListener("input", () => this.#fit());
+    this.#field.addEventListener("input", () => this.#changed());
+    this.#field.addEventListener("paste", (event) => this.#paste(event));
     this.append(form);
+    this.#changed(true);
   }
 
   /** The name of who is asked, as the field's hint. */
@@ -31,39 +40,84 @@ class Composer extends HTMLElement {
   /** While an answer runs the button stops it. */
   set busy(busy) {
     this.#busy = busy;
-    this.#button.textContent = busy ? "Stop" : "Send";
-    this.#button.classList.toggle("stop", busy);
-    // An empty field must not keep the form from stopping.
-    this.#field.required = !busy;
+    this.#button.replaceChildren(icon(busy ? "stop" : "send"));
+    this.#button.ariaLabel = this.#button.title = busy ? "Stop" : "Send";
+    this.#changed(true);
+  }
+
+  get busy() {
+    return this.#busy;
+  }
+
+  /** @returns {import("../lib/talk.js").Attachment[]} */
+  get files() {
+    return this.#files;
+  }
+
+  set files(files) {
+    this.#files = files;
+    this.#chips.hidden = files.length === 0;
+    this.#chips.replaceChildren(...files.map((file) => fileChip(file, () => this.#without(file))));
+    this.#changed();
+  }
+
+  get text() {
+    return this.#field.value;
   }
 
   focus() {
     this.#field.focus({ preventScroll: true });
   }
 
-  /** Puts a text back, such as a question that got no answer. */
+  /** Puts a text into the field. */
   fill(text) {
     this.#field.value = text;
-    this.#fit();
+    this.#changed(true);
+  }
+
+  #without(file) {
+    this.files = this.#files.filter((each) => each !== file);
+    this.focus();
   }
 
   #submit(event) {
     event.preventDefault();
-    if (this.#busy) {
-      emit(this, "stop");
-      return;
-    }
+    if (this.#busy) return emit(this, "stop");
     const text = this.#field.value.trim();
-    if (!text) return;
+    if (!text && this.#files.length === 0) return this.focus();
+    const files = this.#files;
+    this.files = [];
     this.fill("");
-    emit(this, "ask", text);
+    emit(this, "ask", { text, files });
   }
 
   #key(event) {
+    if (event.key === "ArrowUp" && this.#field.value === "") {
+      event.preventDefault();
+      return emit(this, "edit-last");
+    }
     // An input method uses Enter to accept a word.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    if (!this.#busy && this.#field.value.trim()) this.#field.form.requestSubmit();
+    if (!this.#busy) this.#field.form.requestSubmit();
+  }
+
+  #paste(event) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return;
+    event.preventDefault();
+    emit(this, "files", files);
+  }
+
+  #chosen() {
+    emit(this, "files", [...this.#input.files]);
+    this.#input.value = "";
+  }
+
+  #changed(quiet = false) {
+    this.#fit();
+    this.#button.classList.toggle("idle", !this.#busy && !this.#field.value.trim() && this.#files.length === 0);
+    if (!quiet) emit(this, "draft");
   }
 
   // Browsers with field-sizing do this in the style sheet.

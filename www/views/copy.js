@@ -2,6 +2,7 @@
 
 import { announce } from "../lib/announce.js";
 import { h } from "../lib/dom.js";
+import { icon } from "../lib/icons.js";
 
 const SHOWN_MS = 1600;
 
@@ -10,12 +11,13 @@ const SHOWN_MS = 1600;
  * @param {() => string} text what it copies, at the time
  */
 export function copyButton(label, text) {
-  const button = h("button", { type: "button", class: "quiet", "aria-label": label }, "Copy");
+  const word = h("span", {}, "Copy");
+  const button = h("button", { type: "button", class: "quiet", "aria-label": label }, icon("copy"), word);
   button.addEventListener("click", async () => {
     const done = await copy(text());
-    button.textContent = done ? "Copied" : "Not allowed";
+    word.textContent = done ? "Copied" : "Not allowed";
     announce(done ? "Copied." : "The browser does not allow copying here.");
-    setTimeout(() => (button.textContent = "Copy"), SHOWN_MS);
+    setTimeout(() => (word.textContent = "Copy"), SHOWN_MS);
   });
   return button;
 }

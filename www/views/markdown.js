@@ -41,6 +41,12 @@ export class MarkdownStream {
     this.#settle(tokens);
   }
 
+  /** All has come. */
+  end() {
+    this.flush();
+    for (const block of this.#open) block.settle();
+  }
+
   #tick(now, drawn) {
     if (now < this.#rest) {
       this.#frame = requestAnimationFrame((later) => this.#tick(later, drawn));
@@ -71,7 +77,7 @@ export class MarkdownStream {
     while (this.#open.length > OPEN_BLOCKS) {
       while (!visible(tokens[from])) this.#settled += tokens[from++].raw.length;
       this.#settled += tokens[from++].raw.length;
-      this.#open.shift();
+      this.#open.shift().settle();
     }
   }
 }

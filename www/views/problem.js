@@ -5,6 +5,9 @@ import { emit, h } from "../lib/dom.js";
 import { REMEDIES, remedyFor } from "../lib/remedy.js";
 
 class Problem extends HTMLElement {
+  /** The level of the title on its page. */
+  heading = "h1";
+
   /**
    * @param {Error & {code?: string}} error
    * @param {string} [title] a heading, where this takes the whole view
@@ -13,7 +16,7 @@ class Problem extends HTMLElement {
     const remedy = remedyFor(error);
     const act = (key, style) => h("button", { type: "button", class: style, onclick: () => emit(this, "remedy", key) }, REMEDIES[key]);
     this.replaceChildren(
-      title ? h("h1", { tabIndex: -1 }, title) : "",
+      title ? h(this.heading, { tabIndex: -1 }, title) : "",
       h("p", { class: "sentence" }, error.message),
       h("div", { class: "acts" }, act(remedy, "primary")),
       error.code ? h("p", { class: "note" }, "Code ", h("code", {}, error.code)) : "",

@@ -10,12 +10,18 @@ const REDRAW_MS = 100;
 const TITLES = {
   start: (name) => `Starting ${name}`,
   download: (name) => `Downloading ${name}`,
+  wait: (name) => `Waiting for another tab, which stores ${name}`,
+  resume: (name) => `Going on with the download of ${name}`,
+  retry: (name) => `Asking again for ${name}`,
+  repair: (name) => `Mending the stored copy of ${name}`,
   cache: (name) => `Loading ${name} from this device`,
   pack: (name) => `Preparing ${name}`,
 };
 
 class Progress extends HTMLElement {
-  #title = h("h1", { tabIndex: -1, id: "progress-title" });
+  /** The level of the title on its page. */
+  heading = "h1";
+  #title;
   #bar = h("progress", { "aria-labelledby": "progress-title", max: 1 });
   #amount = h("p", { class: "amount" });
   #rate = h("p", { class: "rate" });
@@ -31,6 +37,7 @@ class Progress extends HTMLElement {
    * @param {boolean} stored whether it comes from this device
    */
   start(model, stored) {
+    this.#title ??= h(this.heading, { tabIndex: -1, id: "progress-title" });
     this.#name = model.short;
     this.#drawn = this.#quarter = 0;
     this.#enter("start");
@@ -41,15 +48,19 @@ class Progress extends HTMLElement {
       this.#title,
       h("div", { class: "meter" }, this.#bar, this.#amount, this.#rate),
       h("div", { class: "acts" }, h("button", { type: "button", onclick: () => emit(this, "cancel") }, "Cancel")),
-      stored ? h("p", { class: "note" }, "Nothing is fetched: this browser has kept the model.") : "",
+      stored ? h("p", { class: "note" }, "Nothing is fetched: the model is on this device.") : "",
     );
   }
 
-  /** @param {{phase: string, loaded: number, total: number}} progress as the library reports it */
-  update({ phase, loaded, total }) {
+  /** @param {{phase: string, loaded: number, total: number, retry?: object}} progress as the library reports it */
+  update({ phase, loaded, total, retry }) {
     // Weights are packed as they arrive: that is worth words only once it is all that is left.
     if (phase === "pack" && this.#phase !== "pack" && this.#bar.value < 1) return;
     if (phase !== this.#phase) this.#enter(phase);
+    if (retry) {
+      this.#rate.textContent = `${retry.reason}; next attempt in ${duration(retry.wait_ms / 1000)}`;
+      return;
+    }
     this.#meter.sample(loaded);
     const now = performance.now();
     if (now - this.#drawn < REDRAW_MS && loaded < total) return;

@@ -1,92 +1,137 @@
-// <pl-settings>: what every answer is made with, and what runs here. Sends
-// "settings" with the new settings at each change.
+// <pl-settings>: what the answers of this conversation are made with, what this
+// page is like, and what runs here. Sends "settings" at each change, "theme" and
+// "threads".
 
 import { emit, h } from "../lib/dom.js";
-import { bytes, integer, parameters } from "../lib/format.js";
-import { DEFAULTS, sound } from "../lib/settings.js";
+import { THEMES, theme, threads } from "../lib/preferences.js";
+import { keepPreset, presets, removePreset } from "../lib/presets.js";
+import { DEFAULTS, RANGES, sound } from "../lib/settings.js";
+import { askText } from "./ask.js";
+import { engineFacts } from "./engine-facts.js";
+import { field, hint, slider } from "./fields.js";
+
+const NUMBERS = {
+  temperature: ["Temperature", "0 always takes the likeliest word; higher is freer."],
+  top_k: ["Top-k", "Chooses among this many of the likeliest tokens; 0 is no limit."],
+  top_p: ["Top-p", "Chooses among the likeliest tokens that are this probable together."],
+  min_p: ["Min-p", "Leaves out tokens less probable than this share of the likeliest."],
+  repetition_penalty: ["Repetition penalty", "Above 1, what was said lately is less probable."],
+};
 
 class Settings extends HTMLElement {
-  #system = h("textarea", { id: "system", rows: 3, placeholder: "The model's own" });
-  #temperature = h("input", { id: "temperature", type: "range", min: 0, max: 2, step: 0.05, "aria-describedby": "temperature-hint" });
-  #degree = h("output", { for: "temperature" });
-  #longest = h("input", { id: "max-tokens", type: "number", min: 1, max: 32768, inputMode: "numeric", required: true });
-  #threads = h("select", { id: "threads", "aria-describedby": "threads-hint" }, h("option", { value: "auto" }, "Automatic"), h("option", { value: "1" }, "One"));
-  #about = h("div", { class: "about" });
+  #database;
+  #presets = [];
+  #preset = h("select", { id: "preset", onchange: () => this.#choose() });
+  #keep = h("button", { type: "button", class: "quiet", onclick: () => this.#keepPreset() }, "Keep as preset");
+  #forget = h("button", { type: "button", class: "quiet", onclick: () => this.#forgetPreset() }, "Delete preset");
+  #system = h("textarea", { id: "system", rows: 3, placeholder: "The model's own", dir: "auto" });
+  #longest = h("input", { id: "max_tokens", type: "number", min: RANGES.max_tokens[0], max: RANGES.max_tokens[1], inputMode: "numeric", required: true });
+  #seed = h("input", { id: "seed", type: "number", inputMode: "numeric", placeholder: "Another for each answer", "aria-describedby": "seed-hint" });
+  #sliders = Object.fromEntries(Object.entries(NUMBERS).map(([name, [label, words]]) => [name, slider(name, label, RANGES[name], words)]));
+  #theme = h("select", { id: "theme", onchange: () => emit(this, "theme", this.#theme.value) }, ...Object.entries(THEMES).map(([value, words]) => h("option", { value }, words)));
+  #threads = h("select", { id: "threads", "aria-describedby": "threads-hint", onchange: () => emit(this, "threads", this.#threads.value === "1" ? 1 : undefined) }, h("option", { value: "auto" }, "Automatic"), h("option", { value: "1" }, "One"));
+  #about = h("section", { class: "about" });
   #dialog;
 
   connectedCallback() {
     if (this.firstChild) return;
-    const form = h(
-      "form",
-      { method: "dialog", oninput: () => this.#changed() },
+    const conversation = h(
+      "section",
+      { oninput: ({ target }) => target !== this.#preset && this.#changed() },
+      h("h3", {}, "This conversation"),
+      field("Preset", this.#preset, h("div", { class: "inline" }, this.#keep, this.#forget)),
       field("System prompt", this.#system),
-      field("Temperature", this.#temperature, this.#degree, hint("temperature-hint", "0 always takes the likeliest word; higher is freer.")),
+      this.#sliders.temperature.element,
       field("Longest answer, in tokens", this.#longest),
-      field("Threads", this.#threads, hint("threads-hint", "Takes effect when the model is loaded next.")),
-      this.#about,
-      h("div", { class: "acts" }, h("button", { class: "primary" }, "Done"), h("button", { type: "button", onclick: () => this.#fill(DEFAULTS, true) }, "Reset")),
+      h(
+        "details",
+        {},
+        h("summary", {}, "More about sampling"),
+        ...["top_k", "top_p", "min_p", "repetition_penalty"].map((name) => this.#sliders[name].element),
+        field("Seed", this.#seed, hint("seed-hint", "The same seed gives the same answer to the same question.")),
+      ),
+      h("button", { type: "button", class: "quiet", onclick: () => this.#fill(DEFAULTS, true) }, "Reset"),
     );
+    const page = h(
+      "section",
+      {},
+      h("h3", {}, "This page"),
+      field("Theme", this.#theme),
+      field("Threads", this.#threads, hint("threads-hint", "Takes effect when the model is loaded next.")),
+    );
+    const form = h("form", { method: "dialog" }, conversation, page, this.#about, h("div", { class: "acts" }, h("button", { class: "primary" }, "Done")));
     this.#dialog = h("dialog", { "aria-labelledby": "settings-title" }, h("h2", { id: "settings-title", tabIndex: -1, autofocus: true }, "Settings"), form);
     this.append(this.#dialog);
   }
 
+  /** @param {import("../lib/database.js").Database} database where presets are kept */
+  start(database) {
+    this.#database = database;
+  }
+
   /**
-   * @param {object} settings
-   * @param {object} [info] of the model that is loaded
+   * @param {object} settings of the conversation
+   * @param {object} [info]   of the model that is loaded
    */
-  open(settings, info) {
+  async open(settings, info) {
+    await this.#listPresets(settings.system);
     this.#fill(settings);
-    this.#about.replaceChildren(...(info ? about(info) : []));
+    this.#theme.value = theme();
+    this.#threads.value = threads() === 1 ? "1" : "auto";
+    this.#about.replaceChildren(...engineFacts(info));
     this.#dialog.showModal();
   }
 
   #fill(settings, changed = false) {
     this.#system.value = settings.system;
-    this.#temperature.value = settings.temperature;
     this.#longest.value = settings.max_tokens;
-    this.#threads.value = settings.threads;
-    this.#showDegree();
+    this.#seed.value = settings.seed ?? "";
+    for (const [name, { set }] of Object.entries(this.#sliders)) set(settings[name]);
     if (changed) this.#changed();
+    else this.#matchPreset();
   }
 
   #changed() {
-    this.#showDegree();
-    emit(
-      this,
-      "settings",
-      sound({
-        system: this.#system.value,
-        temperature: this.#temperature.valueAsNumber,
-        max_tokens: this.#longest.valueAsNumber,
-        threads: this.#threads.value,
-      }),
-    );
+    this.#matchPreset();
+    const numbers = Object.fromEntries(Object.entries(this.#sliders).map(([name, { get }]) => [name, get()]));
+    const seed = this.#seed.value === "" ? null : this.#seed.valueAsNumber;
+    emit(this, "settings", sound({ system: this.#system.value, max_tokens: this.#longest.valueAsNumber, seed, ...numbers }));
   }
 
-  #showDegree() {
-    this.#degree.textContent = this.#temperature.valueAsNumber.toFixed(2);
+  async #listPresets() {
+    this.#presets = await presets(this.#database);
+    this.#preset.replaceChildren(h("option", { value: "" }, "None"), ...this.#presets.map(({ id, name }) => h("option", { value: id }, name)), h("option", { value: "own", hidden: true }, "Your own words"));
   }
-}
 
-function field(label, control, ...more) {
-  return h("div", { class: "field" }, h("label", { for: control.id }, label), control, ...more);
-}
+  #choose() {
+    const chosen = this.#presets.find(({ id }) => id === this.#preset.value);
+    this.#system.value = chosen?.text ?? "";
+    this.#changed();
+  }
 
-function hint(id, text) {
-  return h("p", { class: "hint", id }, text);
-}
+  /** Shows which preset the prompt is, and what can be done with it. */
+  #matchPreset() {
+    const text = this.#system.value.trim();
+    const match = this.#presets.find((preset) => preset.text.trim() === text);
+    this.#preset.value = text === "" ? "" : (match?.id ?? "own");
+    this.#keep.hidden = text === "" || Boolean(match);
+    this.#forget.hidden = !match?.own;
+  }
 
-function about({ architecture, parameters: count, quantization, context, variant, threads, memory }) {
-  const list = h("dl", { class: "facts" });
-  const add = (term, detail) => list.append(h("div", {}, h("dt", {}, term), h("dd", {}, detail)));
-  add("Architecture", architecture);
-  add("Parameters", parameters(count));
-  add("Quantisation", quantization);
-  add("Context", `${integer(context)} tokens`);
-  add("Binary", variant);
-  add("Threads", crossOriginIsolated ? `${threads}` : `${threads} (this server does not send the isolation headers, so no more can be used)`);
-  add("Memory", bytes(memory.total));
-  return [h("h3", {}, "What runs here"), list];
+  async #keepPreset() {
+    const name = await askText({ title: "Keep this system prompt", label: "Name of the preset" });
+    if (!name) return;
+    await keepPreset(this.#database, name, this.#system.value);
+    await this.#listPresets();
+    this.#matchPreset();
+  }
+
+  async #forgetPreset() {
+    await removePreset(this.#database, this.#preset.value);
+    await this.#listPresets();
+    this.#matchPreset();
+    this.#preset.focus();
+  }
 }
 
 customElements.define("pl-settings", Settings);

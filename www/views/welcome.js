@@ -1,6 +1,7 @@
 // <pl-welcome>: the first visit. Says what will be fetched, from where and how
 // much, and asks. Sends "accept" and "choose".
 
+import { fit, FIT_WORDS, memoryNeed } from "../lib/device.js";
 import { emit, h } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
 import { modelFacts } from "./model-facts.js";
@@ -12,18 +13,19 @@ class Welcome extends HTMLElement {
    */
   show(model, stored) {
     const size = model.bytes ? bytes(model.bytes) : undefined;
+    const need = memoryNeed(model);
+    const memory = need ? [["Memory", `about ${bytes(need)}: ${FIT_WORDS[fit(need)]}`]] : [];
     this.replaceChildren(
-      h("h1", { tabIndex: -1 }, "A language model, in this page."),
+      h("h2", { class: "hero", tabIndex: -1 }, "A language model, in this page."),
       h("p", { class: "lead" }, "It runs on this device, inside the browser. Nothing that you write is sent anywhere."),
-      h("p", {}, stored ? "This browser has kept the model:" : "To begin, the model has to be fetched once:"),
-      modelFacts(model),
+      modelFacts(model, memory),
       h(
         "div",
         { class: "acts" },
         h("button", { type: "button", class: "primary", onclick: () => emit(this, "accept") }, stored ? "Load from this device" : ["Download", size].join(" ").trim()),
         h("button", { type: "button", onclick: () => emit(this, "choose") }, "Choose another model"),
       ),
-      h("p", { class: "note" }, stored ? "You can delete it at any time under Model." : "It stays in this browser, so the next visit loads it from this device. You can delete it at any time under Model."),
+      h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time under “Model”."),
     );
   }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Score(Score),
     /// A continuation or an answer
     Generate(Generate),
+    /// A model as static files, with the pagelm.json that tells the browser of them
+    Pack(Pack),
 }
 
 /// How to run the model.
@@ -65,6 +67,39 @@ pub(crate) struct Tokenize {
 }
 
 #[derive(ClapArgs)]
+pub(crate) struct Pack {
+    /// A .gguf file, or the first part of a split one
+    pub(crate) model: PathBuf,
+    /// The folder to write to
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// MiB that are checked and repaired together; a file each, unless `--whole`
+    #[arg(long, default_value_t = 16.0)]
+    pub(crate) record_mb: f64,
+    /// Leave the .gguf in one piece
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// The model's name, if not that of the file
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The model's licence, if not that of the file
+    #[arg(long)]
+    pub(crate) license: Option<String>,
+    /// Positions of the KV cache, where the page does not say
+    #[arg(long)]
+    pub(crate) context: Option<usize>,
+    /// Fields of a request that does not have them, as JSON: {"temperature": 0.7}
+    #[arg(long)]
+    pub(crate) sampling: Option<String>,
+    /// A file with a chat template in place of the model's own
+    #[arg(long)]
+    pub(crate) chat_template: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
 pub(crate) struct Detokenize {
     /// A .gguf file; its vocabulary is enough
     pub(crate) model: PathBuf,
@@ -93,6 +128,9 @@ pub(crate) struct Render {
     /// A JSON file: an array of messages, or an object with `messages`, `tools` and further variables
     #[arg(long)]
     pub(crate) messages: PathBuf,
+    /// Give the template today's date (UTC), which changes from day to day
+    #[arg(long)]
+    pub(crate) now: bool,
     /// Leave out the beginning of the assistant's answer
     #[arg(long)]
     pub(crate) no_generation_prompt: bool,
@@ -163,6 +201,9 @@ pub(crate) struct Generate {
     /// Seed of the sampling
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// When the context is full: `stop`, or `shift` to forget the oldest and go on
+    #[arg(long, default_value = "stop")]
+    pub(crate) context_policy: String,
     #[command(flatten)]
     pub(crate) run: Run,
     /// Print one JSON object

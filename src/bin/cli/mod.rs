@@ -3,6 +3,7 @@
 mod args;
 mod generate;
 mod inspect;
+mod pack;
 mod render;
 mod score;
 mod tokens;
@@ -27,6 +28,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Logits(args) => score::logits(&args),
         Command::Score(args) => score::score(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Pack(args) => pack::run(&args),
     }
 }
 

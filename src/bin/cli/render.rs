@@ -3,6 +3,7 @@
 use super::args::Render;
 use super::{header, print, read_text};
 use pagelm::chat::{ChatTemplate, RenderInput};
+use pagelm::session::LoadOptions;
 use pagelm::tokenizer::Tokenizer;
 use pagelm::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -10,33 +11,36 @@ use std::path::Path;
 
 pub(super) fn run(args: &Render) -> Result<()> {
     let input = messages(&args.messages, !args.no_generation_prompt)?;
-    let tokenizer = match &args.model {
+    let (tokenizer, own) = match &args.model {
         Some(model) => {
             let metadata = header(model)?.metadata;
             let tokenizer = Tokenizer::from_gguf(&metadata)?;
             let template = ChatTemplate::from_gguf(&metadata, &tokenizer)?;
-            Some((tokenizer, template.unwrap_or_else(ChatTemplate::plain)))
+            (Some(tokenizer), Some(template.unwrap_or_else(ChatTemplate::plain)))
         }
-        None => None,
+        None => (None, None),
     };
     let token = |given: &Option<String>, own: fn(&Tokenizer) -> Option<u32>| {
         let text = |t: &Tokenizer| own(t).map(|id| t.decode(&[id]));
-        let of_model = || tokenizer.as_ref().and_then(|(t, _)| text(t));
-        given.clone().or_else(of_model).unwrap_or_default()
+        given.clone().or_else(|| tokenizer.as_ref().and_then(text)).unwrap_or_default()
     };
-    let text = match (&args.template, &tokenizer) {
+    let mut template = match (&args.template, own) {
         (Some(file), _) => {
             let bos = token(&args.bos_token, Tokenizer::bos);
             let eos = token(&args.eos_token, Tokenizer::eos);
-            ChatTemplate::new(&read_text(file)?, &bos, &eos)?.render(&input)?
+            ChatTemplate::new(&read_text(file)?, &bos, &eos)?
         }
-        (None, Some((_, template))) => template.render(&input)?,
+        (None, Some(template)) => template,
         (None, None) => {
             return Err(Error::BadRequest { what: "give a model or --template".into() });
         }
     };
+    if args.now {
+        template.set_clock(LoadOptions::default().clock);
+    }
+    let text = template.render(&input)?;
     let mut value = json!({ "text": text });
-    if let Some((tokenizer, _)) = &tokenizer {
+    if let Some(tokenizer) = &tokenizer {
         value["tokens"] = json!(tokenizer.encode(&text, false, true)?);
     }
     print(args.json, value, || text.clone());

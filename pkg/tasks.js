@@ -1,0 +1,154 @@
+// Tasks that people have other models for, as completions of the one that is loaded.
+
+import { badRequest } from "./errors.js";
+import { ANSWER, REQUEST } from "./protocol.js";
+import { abortSignal, plain } from "./request.js";
+
+/** Tokens of an answer that is to be about as long as a text, beside twice its own. */
+const SLACK = 32;
+/** Tokens of a part of a long text, at most, and of the context. */
+const MOST_PART = 1500;
+const SHARE_OF_CONTEXT = 0.5;
+/** Stands for the text where one asks how probable a label is without it. */
+const NOTHING = "N/A";
+
+/** The tasks of one loaded model. */
+export class Tasks {
+  #lm;
+  #engine;
+
+  constructor(lm, engine) {
+    this.#lm = lm;
+    this.#engine = engine;
+  }
+
+  /** See `PageLM.classify` in pagelm.d.ts. */
+  async classify(text, labels, { instruction, examples = [], calibrate = true, prompt = false, signal, onProgress } = {}) {
+    const names = [...labels];
+    if (names.length < 2 || names.some((label) => typeof label !== "string" || label === "")) throw badRequest("`labels` must be two texts or more");
+    const say = instruction ?? `Classify the text as one of: ${names.join(", ")}. Answer with the label alone.`;
+    const messages = (subject) => [
+      { role: "system", content: say },
+      ...examples.flatMap((example) => [
+        { role: "user", content: example.text },
+        { role: "assistant", content: example.label },
+      ]),
+      { role: "user", content: subject },
+    ];
+    const options = { signal, onProgress };
+    // First what lies in the text's own prompt as well: what they share is cached.
+    const prior = calibrate ? await this.#rank(messages(NOTHING), names, options) : null;
+    const posterior = await this.#rank(messages(String(text)), names, options);
+    const scores = posterior.logprobs.map((logprob, i) => logprob - (prior ? prior.logprobs[i] : 0));
+    const best = Math.max(...scores);
+    const total = scores.reduce((sum, score) => sum + Math.exp(score - best), 0);
+    const ranked = names.map((label, i) => ({ label, probability: Math.exp(scores[i] - best) / total, logprob: posterior.logprobs[i] }));
+    ranked.sort((a, b) => b.probability - a.probability);
+    return {
+      label: ranked[0].label,
+      labels: ranked,
+      usage: { prompt_tokens: posterior.prompt_tokens, cached_tokens: posterior.cached_tokens },
+      ...(prompt && { prompt: messages(String(text)) }),
+    };
+  }
+
+  /** See `PageLM.translate`. */
+  async translate(text, { to, from, prompt = false, ...options } = {}) {
+    if (typeof to !== "string" || to === "") throw badRequest("`to` must name the language to translate to");
+    const say = `Translate the text${from ? ` from ${from}` : ""} to ${to}. Answer with the translation alone.`;
+    return this.#inParts(String(text), say, prompt, options);
+  }
+
+  /** See `PageLM.summarize`. */
+  async summarize(text, { words = 60, prompt = false, ...options } = {}) {
+    if (!Number.isInteger(words) || words < 1) throw badRequest("`words` must be a whole number from 1 up");
+    const say = (n) => `Summarize the text in at most ${n} words.`;
+    const bound = { max_tokens: 3 * words + SLACK };
+    const parts = await this.#parts(String(text));
+    if (parts.length === 1) return this.#one(parts[0], say(words), prompt, { ...bound, ...options });
+    // The summary of the parts' summaries.
+    const before = await this.#inParts(String(text), say(Math.max(20, Math.round(words / 2))), prompt, { ...bound, ...options, onText: undefined });
+    const last = await this.summarize(before.text, { words, prompt, ...options });
+    return { text: last.text, usage: added(before.usage, last.usage), ...(prompt && { prompts: [...before.prompts, ...last.prompts] }) };
+  }
+
+  /** One request for each part of the text, joined. */
+  async #inParts(text, say, prompt, options) {
+    const { onText } = options;
+    let done = "";
+    let usage = null;
+    const prompts = [];
+    for (const part of await this.#parts(text)) {
+      const before = done === "" ? "" : `${done}\n\n`;
+      const answer = await this.#one(part, say, prompt, { ...options, onText: onText && ((text) => onText(before + text)) });
+      done = before + answer.text;
+      usage = added(usage, answer.usage);
+      prompts.push(...(answer.prompts ?? []));
+    }
+    return { text: done, usage, ...(prompt && { prompts }) };
+  }
+
+  async #one(text, say, prompt, { onText, signal, onProgress, ...request }) {
+    const messages = [
+      { role: "system", content: say },
+      { role: "user", content: text },
+    ];
+    const most = 2 * (await this.#lm.tokenize(text)).length + SLACK;
+    const stream = await this.#lm.chat.completions.create({ temperature: 0, max_tokens: most, ...request, messages, stream: true }, { signal, onProgress });
+    let answer = "";
+    let usage = null;
+    for await (const chunk of stream) {
+      answer += chunk.choices[0].delta.content ?? "";
+      usage = chunk.usage ?? usage;
+      onText?.(answer);
+    }
+    return { text: answer.trim(), usage, ...(prompt && { prompts: [messages] }) };
+  }
+
+  /** A text in parts that fit, cut at paragraphs, else at sentences, else anywhere. */
+  async #parts(text) {
+    const budget = Math.max(32, Math.min(MOST_PART, Math.floor((this.#lm.info.context * SHARE_OF_CONTEXT) / 2)));
+    const parts = [];
+    let open = "";
+    let size = 0;
+    const add = async (piece, cuts) => {
+      const tokens = (await this.#lm.tokenize(piece)).length;
+      if (tokens > budget && piece.length > 1) {
+        const [cut, ...finer] = cuts.length > 0 ? cuts : [(long) => [long.slice(0, long.length >> 1), long.slice(long.length >> 1)]];
+        for (const smaller of cut(piece)) await add(smaller, finer);
+        return;
+      }
+      if (size + tokens > budget) close();
+      open += piece;
+      size += tokens;
+    };
+    const close = () => {
+      if (open.trim() !== "") parts.push(open.trim());
+      open = "";
+      size = 0;
+    };
+    const paragraphs = (long) => long.split(/(?<=\n\s*\n)/);
+    const sentences = (long) => long.split(/(?<=[.!?。！？]\s)/u);
+    await add(text, [paragraphs, sentences]);
+    close();
+    return parts.length > 0 ? parts : [""];
+  }
+
+  #rank(messages, continuations, { signal, onProgress }) {
+    const onAnswer = ({ type, phase, loaded, total }) => {
+      if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
+    };
+    return this.#engine.request({ type: REQUEST.RANK, ...plain({ messages, continuations }) }, { signal: abortSignal(signal), onAnswer });
+  }
+}
+
+function added(a, b) {
+  if (!a || !b) return a ?? b;
+  const sum = (name) => a[name] + b[name];
+  return {
+    prompt_tokens: sum("prompt_tokens"),
+    completion_tokens: sum("completion_tokens"),
+    total_tokens: sum("total_tokens"),
+    prompt_tokens_details: { cached_tokens: a.prompt_tokens_details.cached_tokens + b.prompt_tokens_details.cached_tokens },
+  };
+}

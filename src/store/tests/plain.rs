@@ -1,0 +1,217 @@
+//! One fault at a time, and what it costs.
+
+use super::super::source::Phase;
+use super::world::{Faults, Served, World};
+use super::{Outcome, RECORD, load, options, run};
+use crate::Error;
+use crate::store::sha256;
+use crate::store::source::Source;
+use crate::store::storage::Storage;
+use std::rc::Rc;
+
+const URL: &str = "https://a/m.gguf";
+const ENOUGH: usize = 1_000_000;
+
+fn served(bytes: &[u8]) -> Served {
+    Served { bytes: bytes.to_vec(), etag: Some("\"1\"".into()), told: true, ranges: true }
+}
+
+#[test]
+fn a_closed_tab_costs_the_record_at_hand_at_most() {
+    for seed in 0..100 {
+        let world = World::new(seed);
+        let bytes = world.bytes(1000);
+        world.serve(URL, served(&bytes));
+        let mut kills = 0;
+        while load(&world, URL, options(), 10 + world.below(20)) == Outcome::Killed {
+            kills += 1;
+            assert!(kills < 1000, "no progress");
+        }
+        // The record at hand, and the one that was being written.
+        let limit = 1000 + kills * 2 * u64::from(RECORD);
+        assert!(world.sent.get() <= limit, "{} bytes for {kills} kills", world.sent.get());
+        assert_eq!(world.stored(URL), Some(vec![(URL.into(), bytes)]));
+        assert_eq!(world.bytes_on_disk(), 1000);
+    }
+}
+
+#[test]
+fn a_cut_connection_costs_nothing() {
+    let world = World::new(1);
+    let bytes = world.bytes(5000);
+    world.serve(URL, served(&bytes));
+    world.faults.set(Faults { cut: 0.9, ..Faults::default() });
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+    assert!(world.asks.borrow().len() > 2, "never cut");
+    assert_eq!(world.sent.get(), 5000);
+    let reports = world.reports.borrow();
+    assert!(reports.iter().any(|report| matches!(report.phase, Phase::Retry { attempt: 1, .. })));
+    assert!(reports.iter().all(|report| report.total.is_none_or(|total| total == 5000)));
+}
+
+#[test]
+fn without_ranges_the_start_is_skipped() {
+    let mut sent = 0;
+    for seed in 0..10 {
+        let world = World::new(seed);
+        let bytes = world.bytes(600);
+        world.serve(URL, Served { ranges: false, ..served(&bytes) });
+        world.faults.set(Faults { cut: 0.5, ..Faults::default() });
+        assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+        sent += world.sent.get();
+    }
+    assert!(sent > 6000, "never cut");
+}
+
+#[test]
+fn a_server_that_never_answers_well_ends_the_load() {
+    let world = World::new(4);
+    world.serve(URL, served(&[0; 100]));
+    world.faults.set(Faults { busy: 1.0, ..Faults::default() });
+    let outcome = load(&world, URL, options(), ENOUGH);
+    assert!(matches!(outcome, Outcome::Failed(Error::HttpStatus { status: 429 | 503, .. })));
+    assert_eq!(world.asks.borrow().len(), 1 + options().retries as usize);
+    world.faults.set(Faults { refused: 1.0, ..Faults::default() });
+    let outcome = load(&world, URL, options(), ENOUGH);
+    assert!(matches!(outcome, Outcome::Failed(Error::Network { .. })), "{outcome:?}");
+    let outcome = load(&world, "https://a/none.gguf", options(), ENOUGH);
+    assert!(matches!(outcome, Outcome::Failed(_)));
+}
+
+#[test]
+fn only_the_bad_record_is_fetched_again() {
+    for seed in 0..50 {
+        let world = World::new(seed);
+        let bytes = world.bytes(1000);
+        world.serve(URL, served(&bytes));
+        load(&world, URL, options(), ENOUGH);
+        let sent = world.sent.get();
+        let bad = world.rot().unwrap();
+        assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+        let len = u64::from(RECORD).min(1000 - u64::from(bad * RECORD));
+        assert_eq!(world.sent.get() - sent, len);
+        // It is mended for good.
+        load(&world, URL, options(), ENOUGH);
+        assert_eq!(world.sent.get() - sent, len);
+    }
+}
+
+#[test]
+fn what_cannot_be_mended_is_told() {
+    let world = World::new(5);
+    let bytes = world.bytes(1000);
+    world.serve(URL, served(&bytes));
+    load(&world, URL, options(), ENOUGH);
+    let bad = world.rot().unwrap();
+    world.faults.set(Faults { refused: 1.0, ..Faults::default() });
+    let outcome = load(&world, URL, options(), ENOUGH);
+    assert_eq!(outcome, Outcome::Failed(Error::StorageCorrupt { record: bad }));
+    world.faults.set(Faults::default());
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+}
+
+#[test]
+fn a_damaged_model_that_the_server_has_no_more_is_fetched_anew() {
+    let world = World::new(6);
+    world.serve(URL, served(&[1; 300]));
+    load(&world, URL, options(), ENOUGH);
+    world.rot();
+    let other = world.bytes(500);
+    world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(&other) });
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![other]));
+}
+
+#[test]
+fn a_digest_of_the_whole_is_checked_once() {
+    let world = World::new(7);
+    let bytes = world.bytes(400);
+    world.serve(URL, served(&bytes));
+    let asking = |bytes: &[u8]| {
+        let mut options = options();
+        options.sha256 = vec![sha256::of(bytes).to_uppercase()];
+        options
+    };
+    let outcome = load(&world, URL, asking(b"another"), ENOUGH);
+    let Outcome::Failed(Error::DigestMismatch { found, .. }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(found, sha256::of(&bytes));
+    assert_eq!(world.bytes_on_disk(), 0);
+    assert_eq!(load(&world, URL, asking(&bytes), ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+
+    // Stored without one, then asked for with one: the copy serves, if it is the right one.
+    let other = world.bytes(500);
+    world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(&other) });
+    let sent = world.sent.get();
+    assert_eq!(load(&world, URL, asking(&bytes), ENOUGH), Outcome::Loaded(vec![bytes]));
+    assert_eq!(world.sent.get(), sent);
+    assert_eq!(load(&world, URL, asking(&other), ENOUGH), Outcome::Loaded(vec![other]));
+}
+
+#[test]
+fn there_must_be_room() {
+    let world = World::new(8);
+    world.serve(URL, served(&[1; 300]));
+    world.room.set(Some(299));
+    let outcome = load(&world, URL, options(), ENOUGH);
+    assert_eq!(outcome, Outcome::Failed(Error::StorageFull { needed: 300, available: 299 }));
+    assert_eq!(world.sent.get(), 0);
+    world.stores.set(false);
+    assert!(matches!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(_)));
+    world.stores.set(true);
+    world.room.set(Some(300));
+    assert!(matches!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(_)));
+}
+
+#[test]
+fn a_store_that_fails_does_not_keep_the_model_away() {
+    let world = World::new(9);
+    let bytes = world.bytes(1000);
+    world.serve(URL, served(&bytes));
+    world.faults.set(Faults { unwritten: 0.2, ..Faults::default() });
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+    world.faults.set(Faults { full: 0.2, ..Faults::default() });
+    let outcome = load(&world, URL, options(), ENOUGH);
+    let Outcome::Failed(Error::StorageFull { needed, available }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(needed > available && needed <= 1000);
+    world.faults.set(Faults::default());
+    let sent = world.sent.get();
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+    assert!(world.sent.get() - sent <= needed, "what was stored is not used");
+}
+
+#[test]
+fn the_beginning_of_a_part_can_be_had_ahead() {
+    for stored in [false, true] {
+        let world = World::new(10);
+        let parts: Vec<_> = (1..=3).map(|_| world.bytes(150)).collect();
+        for (n, part) in (1..).zip(&parts) {
+            world.serve(&format!("https://a/m-0000{n}-of-00003.gguf"), served(part));
+        }
+        let first = "https://a/m-00001-of-00003.gguf";
+        if stored {
+            load(&world, first, options(), ENOUGH);
+        }
+        world.faults.set(Faults { cut: 0.3, ..Faults::default() });
+        let sent = world.sent.get();
+        let beginnings = async {
+            let storage = Some(world.clone() as Rc<dyn Storage>);
+            let host = Rc::new(world.clone());
+            let mut source =
+                Source::open(host, storage, first, options(), Box::new(|_| {})).await.unwrap();
+            assert!(source.next().await.unwrap().is_some());
+            let second = source.beginning(1, 40).await.unwrap();
+            let third = source.beginning(2, 1000).await.unwrap();
+            // And the first goes on where it was.
+            assert!(source.next().await.unwrap().is_some());
+            (second, third)
+        };
+        let (second, third) = run(beginnings, ENOUGH).unwrap();
+        assert_eq!(second, parts[1][..40]);
+        // Of a stored one, its first record.
+        assert_eq!(third, if stored { &parts[2][..RECORD as usize] } else { &parts[2][..] });
+        assert_eq!(world.sent.get() == sent, stored);
+    }
+}

@@ -1,0 +1,254 @@
+// Downloads over a network that breaks in every way it can: what has come stays,
+// what is wrong is found, and what is stored is what the server has.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { killBrowser, launchKeptProfile } from "./chromium.mjs";
+import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
+import { array, tinyLlama, writeGguf } from "./gguf.mjs";
+import { needsRealModel, openSite, ready } from "./harness.mjs";
+import { FaultyFile, seeded } from "./routes.mjs";
+
+const MiB = 2 ** 20;
+const RECORD = 16 * 1024;
+const QUICK = { record_mb: RECORD / MiB, stall_ms: 400, threads: 1 };
+
+/** How late a timer may be on a machine that is busy with the test itself. */
+const TIMER_MS = 50;
+
+const site = await openSite();
+const { server } = site;
+
+describe("the real model", needsRealModel(), () => {
+  test("cut at 20 random places: complete, identical, and no more than a record fetched twice for a cut", async (t) => {
+    const file = readFileSync(REAL_MODEL_FILE);
+    const random = seeded(5);
+    const places = Array.from({ length: 20 }, () => Math.floor(random() * file.length)).sort((a, b) => a - b);
+    const plan = (_, from) => {
+      const next = places.find((place) => place > from);
+      if (next !== undefined) places.splice(0, places.indexOf(next) + 1);
+      return next === undefined ? null : { cut: next - from };
+    };
+    const faulty = new FaultyFile(file, { plan });
+    const url = server.route("models/cut20.gguf", faulty.handler);
+    const page = await site.blank(t);
+    const phases = await page.evaluate(loadPhases, { url });
+    assert.equal(faulty.requests.length, 21);
+    const resumed = faulty.requests.filter(({ from }) => from > 0);
+    assert.ok(resumed.length >= 18 && resumed.every(({ ifRange }) => ifRange === '"1"'), "Range and If-Range");
+    const twice = faulty.sent - file.length;
+    t.diagnostic(`${(twice / MiB / 20).toFixed(2)} MiB fetched twice for a cut`);
+    assert.ok(twice <= 20 * 8 * MiB, `${twice} bytes fetched twice`);
+    assert.ok(phases.some(({ phase, retry }) => phase === "retry" && retry.attempt === 1 && retry.wait_ms > 0 && retry.reason.length > 5), "the wait is told");
+    assert.equal(await page.evaluate(storedDigest, url), sha256(file));
+  });
+
+  test("a browser killed in the middle goes on from its last record", async (t) => {
+    if (process.platform !== "linux") return t.skip("finds processes in /proc");
+    const file = readFileSync(REAL_MODEL_FILE);
+    const faulty = new FaultyFile(file, { plan: (n) => (n === 0 ? { piece: 256 * 1024, ms: 2, stall: 50 * MiB } : null) });
+    const url = server.route("models/killed.gguf", faulty.handler);
+    const profile = await launchKeptProfile(t);
+    let page = await (await profile.launch()).newPage();
+    await page.goto(server.url("helpers.html"));
+    await ready(page);
+    const reached = page.evaluate((url) => new Promise((resolve) => {
+      load(url, { onProgress: ({ loaded }) => loaded > 40 * 2 ** 20 && resolve(loaded) }).catch(() => {});
+    }), url);
+    const loaded = await reached;
+    killBrowser(profile.folder);
+
+    page = await (await profile.launch()).newPage();
+    await page.goto(server.url("helpers.html"));
+    await ready(page);
+    const [stored] = await page.evaluate(() => PageLM.models());
+    assert.equal(stored?.complete, false);
+    assert.equal(stored.total, file.length);
+    assert.ok(stored.bytes >= 24 * MiB, `${stored.bytes} bytes are left`);
+    const phases = await page.evaluate(loadPhases, { url });
+    assert.ok(phases.some(({ phase }) => phase === "resume"));
+    assert.equal(faulty.requests[1].range, `bytes=${stored.bytes}-`);
+    t.diagnostic(`${((loaded - stored.bytes) / MiB).toFixed(1)} MiB lost of ${(loaded / MiB).toFixed(1)}`);
+    // The record at hand, and the one that was being written.
+    assert.ok(loaded - stored.bytes <= 2 * 8 * MiB, `${stored.bytes} of ${loaded} bytes are left`);
+    assert.equal(await page.evaluate(storedDigest, url), sha256(file));
+  });
+});
+
+test("first token after a reload, from the store, with progress all the while", needsRealModel(), async (t) => {
+  const page = await site.blank(t);
+  await page.evaluate((url) => load(url).then((lm) => lm.unload()), site.realModel);
+  server.remove(REAL_MODEL);
+  t.after(() => server.unroute(REAL_MODEL));
+  const runs = [];
+  for (let run = 0; run < 3; run++) {
+    await page.reload();
+    await ready(page);
+    runs.push(await page.evaluate(firstToken, site.realModel));
+  }
+  for (const { ms, gap, reports } of runs) {
+    t.diagnostic(`first token after ${ms.toFixed(0)} ms; ${reports} reports, at most ${gap.toFixed(0)} ms apart`);
+    assert.ok(gap <= 100 + TIMER_MS, `${gap} ms without a report`);
+  }
+});
+
+const CASES = [
+  ["a stall", { stall: 40_000 }],
+  ["200 in place of 206", { cut: 40_000 }, { whole: true }],
+  ["a wrong range", { cut: 40_000 }, { from: 1000 }],
+  ["a body that ends early", { short: 40_000 }],
+  ["503 with Retry-After", { status: 503, retryAfter: 1 }],
+  ["429", { status: 429 }, { status: 429 }],
+  ["a slow trickle", { piece: 20_000, ms: 100 }],
+];
+
+for (const [title, ...faults] of CASES) {
+  test(title, async (t) => {
+    const body = tinyModel(1);
+    const faulty = new FaultyFile(body, { plan: (n) => faults[n] });
+    const url = server.route("models/case.gguf", faulty.handler);
+    const page = await site.blank(t);
+    const started = performance.now();
+    const phases = await page.evaluate(loadPhases, { url, options: QUICK });
+    if (faults[0].retryAfter) assert.ok(performance.now() - started > 1000, "it did not wait");
+    assert.equal(phases.some(({ phase }) => phase === "retry"), title !== "a slow trickle");
+    assert.equal(await page.evaluate(storedDigest, url), sha256(body));
+  });
+}
+
+test("without ranges, and without a validator, it begins again and ends well", async (t) => {
+  const body = tinyModel(2);
+  for (const options of [{ ranges: false }, { etag: null }, { ranges: false, etag: null }, { length: false }]) {
+    const faulty = new FaultyFile(body, { plan: (n) => (n < 2 ? { cut: 60_000 } : null), ...options });
+    const url = server.route("models/begin.gguf", faulty.handler);
+    const page = await site.blank(t);
+    await page.evaluate(loadPhases, { url, options: QUICK });
+    assert.equal(await page.evaluate(storedDigest, url), sha256(body), JSON.stringify(options));
+  }
+});
+
+test("a file that changes in the middle begins anew, whatever its length", async (t) => {
+  for (const other of [tinyModel(3), tinyModel(3, 7000)]) {
+    const faulty = new FaultyFile(tinyModel(4), { plan: (n) => [{ cut: 60_000 }, { change: other }][n] });
+    const url = server.route("models/changes.gguf", faulty.handler);
+    const page = await site.blank(t);
+    await page.evaluate(loadPhases, { url, options: QUICK });
+    assert.equal(await page.evaluate(storedDigest, url), sha256(other));
+  }
+});
+
+test("a damaged file is told by its sha256, and not kept", async (t) => {
+  const body = tinyModel(5);
+  const faulty = new FaultyFile(body, { plan: (n) => (n === 0 ? { flip: 70_001 } : null) });
+  const url = server.route("models/digest.gguf", faulty.handler);
+  const page = await site.blank(t);
+  const options = { ...QUICK, sha256: sha256(body) };
+  const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, options).then(() => "loaded")), { url, options });
+  assert.equal(error?.code, "digest_mismatch", JSON.stringify(error));
+  assert.equal(error.data.expected, sha256(body));
+  assert.deepEqual(await page.evaluate(() => PageLM.models()), []);
+  await page.evaluate(loadPhases, { url, options });
+  const requests = faulty.requests.length;
+  await page.evaluate(loadPhases, { url, options });
+  assert.equal(faulty.requests.length, requests, "fetched again");
+});
+
+test("50 random schedules of faults: never a wrong byte, and always an end", async (t) => {
+  const page = await site.blank(t);
+  let faults = 0;
+  for (let seed = 0; seed < 50; seed++) {
+    const random = seeded(seed);
+    const body = tinyModel(100 + seed, Math.floor(random() * 20_000));
+    const versions = [body];
+    const plan = () => {
+      if (random() < 0.4 || faults > 400) return null;
+      faults++;
+      const place = Math.floor(random() * body.length);
+      const other = tinyModel(1000 + versions.length, Math.floor(random() * 20_000));
+      const fault = [
+        { cut: place }, { cut: place }, { short: place }, { whole: true, cut: place }, { from: place % 1000 },
+        { status: 503 }, { status: 429, retryAfter: 0 }, { change: other }, { stall: place },
+      ][Math.floor(random() * 9)];
+      if (fault.change) versions.push(other);
+      return fault;
+    };
+    const options = { ranges: random() < 0.8, etag: random() < 0.8 ? '"1"' : null, length: random() < 0.8 };
+    // Without a length, a body that ends early is a whole one to everybody.
+    const faulty = new FaultyFile(body, { plan: () => withoutShort(plan(), options), ...options });
+    const url = server.route(`models/random${seed}.gguf`, faulty.handler);
+    let outcome;
+    for (let visit = 0; visit < 4; visit++) {
+      outcome = await page.evaluate(({ url, options }) => attempt(() => load(url, options).then((lm) => lm.unload())), { url, options: { ...QUICK, stall_ms: 150, retries: 3, context: 16 } });
+      const digest = await page.evaluate(storedDigest, url);
+      assert.ok(digest === null || versions.some((version) => sha256(version) === digest), `seed ${seed}: a wrong model is complete`);
+      if (!outcome.error) break;
+      assert.ok(["network", "http_status"].includes(outcome.error.code), `seed ${seed}: ${JSON.stringify(outcome.error)}`);
+    }
+    faulty.plan = () => null;
+    await page.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()), { url, options: { ...QUICK, context: 16 } });
+    const digest = await page.evaluate(storedDigest, url);
+    assert.ok(versions.some((version) => sha256(version) === digest), `seed ${seed}: not stored`);
+    await page.evaluate((url) => PageLM.remove(url), url);
+  }
+  t.diagnostic(`${faults} faults`);
+  assert.ok(faults > 50, `only ${faults} faults`);
+});
+
+function withoutShort(fault, { length }) {
+  return fault?.short !== undefined && !length ? { cut: fault.short } : fault;
+}
+
+/** A sound model of about 200 kB, another one for another seed; longer by `more` bytes. */
+function tinyModel(seed, more = 0) {
+  const model = tinyLlama();
+  const random = seeded(seed);
+  const padding = Int32Array.from({ length: 2000 + (more >> 2) }, () => Math.floor(random() * 2 ** 31));
+  model.metadata["general.padding"] = array("i32", padding);
+  return writeGguf(model);
+}
+
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Milliseconds until the first token, and the longest time between two reports. */
+async function firstToken(url) {
+  const start = performance.now();
+  const times = [];
+  const lm = await load(url, { onProgress: () => times.push(performance.now()) });
+  const gap = Math.max(...times.slice(1).map((time, i) => time - times[i]));
+  const stream = await lm.completions.create({ prompt: "The capital of France is", max_tokens: 4, stream: true });
+  for await (const _ of stream) break;
+  return { ms: performance.now() - start, gap, reports: times.length };
+}
+
+/** Loads and unloads; every change of phase, with what came with it. */
+async function loadPhases({ url, options }) {
+  const phases = [];
+  const onProgress = (progress) => {
+    if (progress.phase !== phases.at(-1)?.phase) phases.push(progress);
+  };
+  const lm = await PageLM.load(url, { ...options, onProgress });
+  await lm.unload();
+  return phases;
+}
+
+/** SHA-256 of a complete model's records, one after the other; null if there is none. */
+async function storedDigest(url) {
+  const settled = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await settled(indexedDB.open("pagelm"));
+  const transaction = database.transaction(["models", "records"]);
+  const manifest = await settled(transaction.objectStore("models").get(url));
+  const range = IDBKeyRange.bound([url, manifest?.id ?? 0], [url, manifest?.id ?? 0, []]);
+  const records = manifest ? await settled(database.transaction("records").objectStore("records").getAll(range)) : null;
+  database.close();
+  if (!records) return null;
+  const bytes = await new Blob(records).arrayBuffer();
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

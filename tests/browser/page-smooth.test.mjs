@@ -1,0 +1,82 @@
+// Long conversations and long answers: the main thread has no task over 50 ms, and
+// memory does not grow with the drawing.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { answerEnds, ask, button, openLoaded, set, until } from "./app.mjs";
+import { complaints, needsRealModel, openSite } from "./harness.mjs";
+
+const MESSAGES = 200;
+const TOKENS = 2000;
+const LONG_TASK_MS = 50;
+/** What 1,500 further tokens may add to the heap of the page, their text, elements and trace included. */
+const GROWTH = 6e6;
+
+describe("smoothness", needsRealModel(), async () => {
+  const site = await openSite({ onDisk: true });
+
+  test(`a conversation of ${MESSAGES} messages, and an answer of ${TOKENS} tokens in it`, async (t) => {
+    const page = await openLoaded(site, t);
+    const chooser = page.waitForEvent("filechooser");
+    await button(page, "All conversations").click();
+    await page.getByRole("menuitem", { name: "Import…" }).click();
+    await watch(page);
+    await (await chooser).setFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(longTalk())) });
+    await until(async () => (await page.getByRole("article").count()) === MESSAGES, "not all messages are drawn");
+    assert.deepEqual(await tasks(page), [], `while ${MESSAGES} messages were drawn`);
+    const { held } = await page.evaluate(() => ({ held: scrollY + innerHeight >= document.documentElement.scrollHeight - 2 }));
+    assert.ok(held, "the end of the conversation is not in view");
+
+    // What was said fills the context: the long answer has one of its own.
+    await button(page, "New chat").click();
+    await set(page, { "Longest answer, in tokens": TOKENS, Temperature: 0 });
+    const session = await page.context().newCDPSession(page);
+    const heap = async () => {
+      await session.send("HeapProfiler.collectGarbage");
+      return (await session.send("Runtime.getHeapUsage")).usedSize;
+    };
+    await watch(page);
+    await ask(page, "Count from 1 to 1000, one number on each line.");
+    const written = () => page.locator(".answer").last().evaluate((answer) => answer.textContent.length);
+    await until(async () => (await written()) > 500, "no text arrives");
+    assert.deepEqual(await tasks(page), [], "at the beginning of the answer");
+    // Collecting garbage on demand is a long task of the test's own: it is not watched.
+    const before = await heap();
+    await watch(page);
+    await answerEnds(page);
+    assert.deepEqual(await tasks(page), [], "while the answer was written");
+    const after = await heap();
+    const used = await page.locator(".context-words").innerText();
+    assert.ok(Number(used.split(" / ")[0].replaceAll(",", "")) > TOKENS * 0.9, `the answer was short: ${used}`);
+    assert.ok(after - before < GROWTH, `the heap grew by ${after - before} bytes`);
+    assert.deepEqual(complaints(page), []);
+  });
+});
+
+function longTalk() {
+  const text = (i) => `Answer ${i}, with **bold** words and a list:\n\n- one\n- two\n\n\`\`\`js\nconst n = ${i};\n\`\`\`\n\n${"A sentence of some length stands here. ".repeat(8)}`;
+  const messages = Array.from({ length: MESSAGES }, (_, i) => ({
+    id: `${i}`,
+    parent: i === 0 ? null : `${i - 1}`,
+    role: i % 2 === 0 ? "user" : "assistant",
+    text: i % 2 === 0 ? `Question ${i}?` : text(i),
+    created: i,
+  }));
+  return { format: "pagelm-conversations", version: 1, conversations: [{ title: "Long", leaf: `${MESSAGES - 1}`, messages }] };
+}
+
+function watch(page) {
+  return page.evaluate((least) => {
+    globalThis.longTasks = [];
+    globalThis.observer?.disconnect();
+    globalThis.observer = new PerformanceObserver((list) => {
+      for (const { startTime, duration } of list.getEntries()) if (duration > least) globalThis.longTasks.push({ startTime, duration });
+    });
+    globalThis.observer.observe({ entryTypes: ["longtask"] });
+  }, LONG_TASK_MS);
+}
+
+async function tasks(page) {
+  await page.waitForTimeout(300);
+  return page.evaluate(() => globalThis.longTasks);
+}

@@ -1,0 +1,187 @@
+// Conversations: kept, found, branched, carried in and out, and never lost.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { answerEnds, ask, askAndWait, assertText, button, lastAnswer, loaded, openLoaded, question, set, until } from "./app.mjs";
+import { complaints, needsRealModel, openSite } from "./harness.mjs";
+
+describe("conversations", needsRealModel(), async () => {
+  const site = await openSite({ onDisk: true });
+  const list = (page) => page.getByRole("navigation", { name: "Conversations" });
+  const menu = async (page, name, item) => {
+    await list(page).getByRole("button", { name: `More for ${name}` }).click();
+    await page.getByRole("menuitem", { name: item }).click();
+  };
+
+  test("are listed, renamed, found by what was said, and deleted", async (t) => {
+    const page = await openLoaded(site, t);
+    await set(page, { "Longest answer, in tokens": 24 });
+    await askAndWait(page, "Name the capital of France.");
+    await button(page, "New chat").click();
+    await askAndWait(page, "Why is the sea salty?");
+    await menu(page, "Why is the sea salty?", "Rename…");
+    await page.getByLabel("Name", { exact: true }).fill("Ozean");
+    await button(page, "Rename").click();
+    await list(page).getByRole("link", { name: "Ozean" }).waitFor();
+    assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), "Ozean");
+
+    await page.keyboard.press("Control+K");
+    await page.keyboard.type("paris");
+    await until(async () => (await list(page).getByRole("link").count()) === 1, "the search finds not one");
+    await page.keyboard.press("Enter");
+    await until(async () => /Paris/.test(await lastAnswer(page).catch(() => "")), "the conversation found is not shown");
+    await page.getByRole("searchbox", { name: "Search conversations" }).fill("");
+    await until(async () => (await list(page).getByRole("link").count()) === 2, "the list is not whole again");
+
+    await menu(page, "Ozean", "Delete…");
+    await button(page, "Delete").click();
+    await list(page).getByRole("link", { name: "Ozean" }).waitFor({ state: "detached" });
+    await page.reload();
+    await loaded(page);
+    assert.match(await lastAnswer(page), /Paris/);
+    assert.deepEqual(complaints(page), []);
+  });
+
+  test("go out as Markdown and JSON, and come in again with all branches", async (t) => {
+    const page = await openLoaded(site, t);
+    await set(page, { "Longest answer, in tokens": 16 });
+    await askAndWait(page, "Name a colour.");
+    await button(page, "Regenerate").last().click();
+    await answerEnds(page);
+    const saved = async (item) => {
+      const download = page.waitForEvent("download");
+      await menu(page, "Name a colour.", item);
+      return readFile(await (await download).path(), "utf8");
+    };
+    const markdown = await saved("Export as Markdown");
+    assert.match(markdown, /^# Name a colour\.\n\n## You\n\nName a colour\.\n\n## SmolLM2\n\n/);
+    const json = await saved("Export as JSON");
+    assert.equal(JSON.parse(json).conversations[0].messages.length, 3);
+
+    await menu(page, "Name a colour.", "Delete…");
+    await button(page, "Delete").click();
+    const chooser = page.waitForEvent("filechooser");
+    await button(page, "All conversations").click();
+    await page.getByRole("menuitem", { name: "Import…" }).click();
+    await (await chooser).setFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from(json) });
+    await assertText(page, "2 / 2");
+    await button(page, "Previous version of this answer").click();
+    await assertText(page, "1 / 2");
+    assert.deepEqual(complaints(page), []);
+  });
+
+  test("branch where a question is changed, and go on along either", async (t) => {
+    const page = await openLoaded(site, t);
+    await askAndWait(page, "Name the capital of France.");
+    // From the empty field, by keyboard alone.
+    await page.keyboard.press("ArrowUp");
+    const field = page.getByRole("textbox", { name: "Your question, to be changed" });
+    await field.fill("Name the capital of Italy.");
+    await field.press("Enter");
+    await until(async () => /Rome/.test(await lastAnswer(page)), "the changed question is not answered");
+    await answerEnds(page);
+    await button(page, "Previous version of this question").click();
+    await until(async () => /Paris/.test(await lastAnswer(page)), "the first branch is not shown");
+    await button(page, "Next version of this question").click();
+    await until(async () => /Rome/.test(await lastAnswer(page)), "the second branch is not shown");
+    await page.reload();
+    await loaded(page);
+    assert.match(await lastAnswer(page), /Rome/);
+    await assertText(page, "2 / 2");
+    assert.deepEqual(complaints(page), []);
+  });
+
+  test("a page that is killed in the middle of an answer loses at most a second of it, and goes on", async (t) => {
+    const page = await openLoaded(site, t);
+    await set(page, { "Longest answer, in tokens": 400 });
+    await ask(page, "Tell me a very long story about the sea.");
+    await until(async () => (await lastAnswer(page)).length > 300, "no text arrives");
+    const second = (await lastAnswer(page)).slice(0, -5);
+    await page.waitForTimeout(1000);
+    const address = page.url();
+    const session = await page.context().newCDPSession(page);
+    // It never answers: there is nobody left.
+    session.send("Page.crash").catch(() => {});
+    await page.waitForEvent("crash");
+
+    const again = await openLoaded(site, t, new URL(address).hash);
+    const kept = await lastAnswer(again);
+    assert.ok(kept.startsWith(second.slice(0, 200)), kept);
+    assert.ok(kept.length >= second.length, `of ${second.length} characters, a second old, ${kept.length} are left`);
+    await assertText(again, "The page was closed before this was finished.");
+    await button(again, "Continue").click();
+    await until(async () => (await lastAnswer(again)).length > kept.length + 40, "it does not go on");
+    assert.ok((await lastAnswer(again)).startsWith(kept.slice(0, -10)));
+    await button(again, "Stop").click();
+    await answerEnds(again);
+  });
+
+  test("a text file becomes context, cut to fit, and the cut is shown", async (t) => {
+    const page = await openLoaded(site, t);
+    const chooser = page.waitForEvent("filechooser");
+    await button(page, "Add a text file").click();
+    await (await chooser).setFiles([
+      { name: "short.txt", mimeType: "text/plain", buffer: Buffer.from("The secret word is zebra.") },
+      { name: "long.txt", mimeType: "text/plain", buffer: Buffer.from("The sea is deep and blue. ".repeat(2000)) },
+      { name: "picture.png", mimeType: "image/png", buffer: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0xff]) },
+    ]);
+    await assertText(page, /picture\.png is not a text file/);
+    await assertText(page, /^first [\d,]+ of 1[\d,]+ tokens$/);
+    await page.getByRole("button", { name: /^Show long\.txt/ }).click();
+    await assertText(page, /^Cut here: the other [\d,]+ tokens/);
+    await button(page, "Close").click();
+    await button(page, "Remove long.txt").click();
+    assert.match(await askAndWait(page, "What is the secret word?"), /zebra/i);
+    await page.reload();
+    await loaded(page);
+    await page.getByRole("button", { name: /^Show short\.txt/ }).waitFor();
+    assert.deepEqual(complaints(page), []);
+  });
+
+  test("Markdown, code in colours and formulas, and nothing that runs", async (t) => {
+    const page = await openLoaded(site, t);
+    const text = [
+      "# Title", "", "A **bold** word, <img src=x onerror=alert(1)> and [a link](javascript:alert(1)).", "",
+      "```js", "const answer = 42; // why", "```", "", "The root is $\\sqrt{x^2}$, for $5 or $6.", "", "$$\\int_0^1 x\\,dx = \\frac{1}{2}$$", "",
+      "| a | b |", "|---|---|", "| 1 | 2 |",
+    ].join("\n");
+    const file = JSON.stringify({
+      format: "pagelm-conversations", version: 1,
+      conversations: [{ title: "Marks", leaf: "2", messages: [{ id: "1", parent: null, role: "user", text: "Show all" }, { id: "2", parent: "1", role: "assistant", text }] }],
+    });
+    const chooser = page.waitForEvent("filechooser");
+    await button(page, "All conversations").click();
+    await page.getByRole("menuitem", { name: "Import…" }).click();
+    await (await chooser).setFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from(file) });
+    const answer = page.locator(".answer").last();
+    await answer.locator(".hljs-keyword").waitFor();
+    await until(async () => (await answer.locator("math").count()) === 2, "the formulas are not set");
+    await answer.getByRole("heading", { name: "Title" }).waitFor();
+    await answer.getByRole("table").waitFor();
+    assert.equal(await answer.locator("img, [onerror], a[href^=javascript]").count(), 0);
+    assert.match(await answer.innerText(), /for \$5 or \$6/);
+    assert.deepEqual(complaints(page), []);
+  });
+
+  test("a whole conversation by keyboard alone", async (t) => {
+    const page = await openLoaded(site, t);
+    await page.keyboard.press("Control+/");
+    await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+Shift+O");
+    await page.keyboard.type("Name the capital of France.");
+    await page.keyboard.press("Enter");
+    await until(async () => /Paris/.test(await lastAnswer(page).catch(() => "")), "no answer");
+    await answerEnds(page);
+    await page.keyboard.press("Control+Shift+Enter");
+    await assertText(page, "2 / 2");
+    await answerEnds(page);
+    assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
+    await page.keyboard.press("Control+B");
+    await list(page).waitFor({ state: "hidden" });
+    await page.keyboard.press("Control+B");
+    await list(page).waitFor();
+    assert.deepEqual(complaints(page), []);
+  });
+});

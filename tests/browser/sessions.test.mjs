@@ -1,0 +1,206 @@
+// Sessions that survive, and the tasks that share a prefix, with the real model.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { needsRealModel, openSite, ready } from "./harness.mjs";
+
+const site = await openSite();
+
+/** Loads the model into a page of this context, as after a visit before. */
+async function visit(context, options) {
+  const page = await context.newPage();
+  await page.goto(site.server.url("helpers.html"));
+  await ready(page);
+  await page.evaluate(([url, options]) => load(url, options).then(() => undefined), [site.realModel, options]);
+  return page;
+}
+
+describe("sessions", needsRealModel(), () => {
+  let context;
+  before(async () => {
+    context = await site.browser.newContext();
+  });
+  after(() => context.close());
+
+  test("a restored session of 2,000 tokens: the first token 10 times sooner, and the same text", async () => {
+    const page = await visit(context);
+    const before = await page.evaluate(async () => {
+      const words = "The harbour lies to the north of the old town, and the tide comes in twice a day. ".repeat(200);
+      const prompt = (await lm.tokenize(words, { special: true })).slice(0, 2000);
+      const first = async (request) => {
+        const start = performance.now();
+        for await (const _ of await lm.completions.create({ ...request, stream: true })) return performance.now() - start;
+      };
+      const request = { prompt, max_tokens: 24, temperature: 0.7, seed: 4, ignore_eos: true };
+      const prefill = await first({ ...request, max_tokens: 1, cache_prompt: false });
+      const answer = await lm.completions.create(request);
+      const text = answer.choices[0].text;
+      const saved = await lm.sessions.save("long", { data: { title: "Harbour" } });
+      return { prompt, prefill, text, saved };
+    });
+    assert.ok(before.saved.tokens >= 2000 && before.saved.bytes > 1e7, JSON.stringify(before.saved));
+    await page.close();
+
+    const again = await visit(context);
+    const after = await again.evaluate(async (prompt) => {
+      const request = { prompt, max_tokens: 24, temperature: 0.7, seed: 4, ignore_eos: true };
+      const start = performance.now();
+      const restored = await lm.sessions.restore("long");
+      let first;
+      let last;
+      let text = "";
+      for await (const chunk of await lm.completions.create({ ...request, stream: true })) {
+        first ??= performance.now() - start;
+        text += chunk.choices[0].text;
+        last = chunk;
+      }
+      return { restored, first, text, usage: last.usage };
+    }, before.prompt);
+    assert.equal(after.restored.refilled, false);
+    assert.deepEqual(after.restored.data, { title: "Harbour" });
+    assert.equal(after.text, before.text, "token for token as without the restore");
+    assert.equal(after.usage.prompt_tokens_details.cached_tokens, 1999);
+    console.log(`prefill ${before.prefill.toFixed(0)} ms, restore and first token ${after.first.toFixed(0)} ms: ${(before.prefill / after.first).toFixed(1)} times sooner`);
+    assert.ok(before.prefill / after.first >= 10, `${before.prefill} ms against ${after.first} ms`);
+    await again.close();
+  });
+
+  test("another type of cache is refilled, another model's refused, and what is not there named", async () => {
+    const page = await visit(context, { kv_cache: "f32" });
+    const outcome = await page.evaluate(async () => {
+      await lm.completions.create({ prompt: "Once upon a time", max_tokens: 8, ignore_eos: true });
+      await lm.sessions.save("short");
+      const f32 = await lm.sessions.restore("short");
+      const long = await lm.sessions.restore("long");
+      const database = await new Promise((resolve) => (indexedDB.open("pagelm-sessions").onsuccess = ({ target }) => resolve(target.result)));
+      const heads = database.transaction("heads", "readwrite").objectStore("heads");
+      const head = await new Promise((resolve) => (heads.get("short").onsuccess = ({ target }) => resolve(target.result)));
+      await new Promise((resolve) => (heads.put({ ...head, id: "foreign", model: "0-1" }).onsuccess = resolve));
+      const parts = database.transaction("parts", "readwrite").objectStore("parts");
+      const [key] = await new Promise((resolve) => (parts.getAllKeys(IDBKeyRange.bound(["short"], ["short", []])).onsuccess = ({ target }) => resolve(target.result)));
+      await new Promise((resolve) => (parts.delete(key).onsuccess = resolve));
+      database.close();
+      const damaged = await lm.sessions.restore("short");
+      const foreign = await attempt(() => lm.sessions.restore("foreign"));
+      const absent = await attempt(() => lm.sessions.restore("absent"));
+      const list = (await lm.sessions.list()).map(({ id }) => id);
+      for (const id of list) await lm.sessions.remove(id);
+      return { f32, long, damaged, foreign, absent, list, left: (await lm.sessions.list()).length, works: (await lm.completions.create({ prompt: "a", max_tokens: 2, ignore_eos: true })).usage };
+    });
+    assert.equal(outcome.f32.refilled, false);
+    assert.equal(outcome.long.refilled, true);
+    assert.equal(outcome.damaged.refilled, true);
+    assert.equal(outcome.foreign.error.code, "session_mismatch");
+    assert.equal(outcome.absent.error.code, "session_not_found");
+    assert.deepEqual(outcome.list.sort(), ["foreign", "long", "short"]);
+    assert.equal(outcome.left, 0);
+    assert.equal(outcome.works.completion_tokens, 2);
+    await page.close();
+  });
+
+  test("the second turn of a chat computes only what is new", async () => {
+    const page = await visit(context);
+    const usage = await page.evaluate(async () => {
+      const messages = [{ role: "user", content: "Name three rivers of Europe." }];
+      const first = await lm.chat.completions.create({ messages, max_tokens: 40, temperature: 0 });
+      messages.push(first.choices[0].message, { role: "user", content: "And one of Asia." });
+      const second = await lm.chat.completions.create({ messages, max_tokens: 8, temperature: 0 });
+      return [first.usage, second.usage];
+    });
+    const reused = usage[1].prompt_tokens_details.cached_tokens;
+    assert.ok(reused >= usage[0].total_tokens - 2, `${reused} of ${JSON.stringify(usage)}`);
+    assert.ok(usage[1].prompt_tokens - reused < 24);
+    await page.close();
+  });
+});
+
+describe("tasks", needsRealModel(), () => {
+  let context;
+  let page;
+  before(async () => {
+    context = await site.browser.newContext();
+    page = await visit(context);
+  });
+  after(() => context.close());
+
+  test("classify equals scoring each label from scratch, and shares the prefix", async () => {
+    const outcome = await page.evaluate(async () => {
+      const labels = ["sport", "politics", "science", "cooking", "travel", "music"];
+      const text = "The referee blew the whistle after the second goal, and the crowd went quiet. ".repeat(40);
+      const start = performance.now();
+      const result = await lm.classify(text, labels, { prompt: true, calibrate: false });
+      const together = performance.now() - start;
+      // From scratch: the same prompt as text, then each label.
+      const { prompt } = result;
+      const { usage } = await lm.chat.completions.create({ messages: prompt, max_tokens: 1, cache_prompt: false });
+      const scratch = [];
+      for (const label of labels) {
+        const text = prompt.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") + "<|im_start|>assistant\n";
+        const tokens = await lm.tokenize(text, { special: true });
+        const ids = tokens.length === usage.prompt_tokens ? tokens : tokens.slice(tokens.length - usage.prompt_tokens);
+        const label_ids = await lm.tokenize(label);
+        const begin = performance.now();
+        const score = await lm.score([...ids, ...label_ids]);
+        scratch.push({ label, ms: performance.now() - begin, logprob: score.logprobs.slice(ids.length).reduce((a, b) => a + b, 0) });
+      }
+      return { result, together, scratch, n: labels.length, tokens: usage.prompt_tokens };
+    });
+    for (const { label, logprob } of outcome.scratch) {
+      const found = outcome.result.labels.find((entry) => entry.label === label).logprob;
+      assert.ok(Math.abs(found - logprob) <= 1e-4, `${label}: ${found} against ${logprob}`);
+    }
+    const apart = outcome.scratch.reduce((sum, { ms }) => sum + ms, 0);
+    const { together, n } = outcome;
+    console.log(`classify, ${n} labels, ${outcome.tokens} tokens: ${together.toFixed(0)} ms together, ${apart.toFixed(0)} ms one by one: ${(apart / together).toFixed(1)} times faster`);
+    assert.ok(apart / together >= 0.7 * n, `${apart} ms against ${together} ms`);
+    const sum = outcome.result.labels.reduce((sum, { probability }) => sum + probability, 0);
+    assert.ok(Math.abs(sum - 1) < 1e-6);
+  });
+
+  test("classify beats chance on a labelled set by a wide margin", async () => {
+    const set = [
+      ["The team scored in the last minute and won the cup.", "sport"],
+      ["She ran the marathon in under three hours.", "sport"],
+      ["The goalkeeper saved two penalties.", "sport"],
+      ["The tennis final went to five sets.", "sport"],
+      ["Boil the pasta, then stir in butter and cheese.", "cooking"],
+      ["Bake the bread for forty minutes until the crust is brown.", "cooking"],
+      ["Chop the onions and fry them in olive oil.", "cooking"],
+      ["Add a pinch of salt to the soup.", "cooking"],
+      ["Parliament voted on the new tax law on Tuesday.", "politics"],
+      ["The minister resigned after the election.", "politics"],
+      ["Voters will choose a new president in May.", "politics"],
+      ["The senate rejected the bill.", "politics"],
+    ];
+    const right = await page.evaluate(async (set) => {
+      let right = 0;
+      for (const [text, label] of set) right += (await lm.classify(text, ["sport", "cooking", "politics"])).label === label;
+      return right;
+    }, set);
+    console.log(`classify: ${right} of ${set.length} right, chance is ${set.length / 3}`);
+    assert.ok(right >= 8, `${right} of ${set.length}`);
+  });
+
+  test("summarize takes a long text in parts, translate passes its text on, and both tell their prompts", async () => {
+    const outcome = await page.evaluate(async () => {
+      const paragraph = "The museum lies by the harbour. It shows ships, ropes and charts, and it is closed on Mondays. ";
+      const long = Array.from({ length: 40 }, (_, i) => `Part ${i + 1}. ${paragraph.repeat(4)}`).join("\n\n");
+      const heard = [];
+      const summary = await lm.summarize(long, { words: 30, prompt: true });
+      const short = await lm.summarize(paragraph, { words: 20, onText: (text) => heard.push(text) });
+      const translation = await lm.translate("Good morning", { to: "French", prompt: true });
+      const bad = [await attempt(() => lm.translate("a")), await attempt(() => lm.classify("a", ["one"])), await attempt(() => lm.summarize("a", { words: 0 }))];
+      const controller = new AbortController();
+      controller.abort();
+      const aborted = await attempt(() => lm.summarize(paragraph, { signal: controller.signal }));
+      return { summary, short, translation, heard, bad, aborted, tokens: (await lm.tokenize(long)).length };
+    });
+    assert.ok(outcome.summary.text.length > 10 && outcome.summary.prompts.length > 2, JSON.stringify(outcome.summary.prompts.length));
+    assert.ok(outcome.summary.usage.prompt_tokens > outcome.tokens);
+    assert.equal(outcome.heard.at(-1).trim(), outcome.short.text);
+    assert.match(outcome.translation.prompts[0][0].content, /French/);
+    assert.ok(outcome.translation.text.length > 0);
+    for (const { error } of outcome.bad) assert.equal(error.code, "bad_request");
+    assert.equal(outcome.aborted.error.code, "aborted");
+  });
+});

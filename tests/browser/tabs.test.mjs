@@ -1,0 +1,167 @@
+// Several tabs of one site: one engine, whose turns are fair, and which moves on
+// when its tab is closed.
+
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { test } from "node:test";
+import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
+import { tinyLlama, writeGguf } from "./gguf.mjs";
+import { needsRealModel, openSite, ready } from "./harness.mjs";
+import { rendererMemory, settled } from "./renderer-memory.mjs";
+import * as routes from "./routes.mjs";
+
+const MiB = 2 ** 20;
+const site = await openSite();
+const { server } = site;
+const tinyUrl = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+
+test("five tabs hold one copy of the weights, take turns, and lose nothing when the owner goes", needsRealModel(), async (t) => {
+  const { context, tabs } = await openTabs(t, 5);
+  const [owner, ...others] = tabs;
+  const read = process.platform === "linux" ? await rendererMemory(context) : null;
+  const empty = read && (await settled(read));
+  const requests = server.count(REAL_MODEL);
+  const infos = await Promise.all(tabs.map((tab) => tab.evaluate((url) => load(url, { context: 512 }).then((lm) => lm.info), site.realModel)));
+  assert.equal(server.count(REAL_MODEL), requests + 1, "one download");
+  assert.equal(new Set(infos.map((info) => JSON.stringify(info))).size, 1);
+  assert.deepEqual(tabs.map((tab) => tab.workers().filter((worker) => worker.url().includes("worker.js")).length > 0), [true, false, false, false, false], "workers");
+  if (read) {
+    const file = statSync(REAL_MODEL_FILE).size;
+    const all = (await settled(read)) - empty;
+    t.diagnostic(`five tabs: ${(all / MiB).toFixed(1)} MiB above empty pages, ${(all / file).toFixed(2)} times the file`);
+    assert.ok(all < 2 * file, `${all} bytes`);
+  }
+
+  // The same answer everywhere, token by token.
+  const answers = await Promise.all(tabs.map((tab) => tab.evaluate(story)));
+  for (const { text, tokens } of answers) {
+    assert.equal(text, answers[0].text);
+    assert.equal(tokens, answers[0].tokens);
+  }
+
+  // One tab asks eight times, another once, a little later: it waits for one turn, not for all.
+  const many = others[0].evaluate(async () => {
+    const ends = [];
+    await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true }).then(() => ends.push(Date.now()))));
+    return ends;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const asked = Date.now();
+  const one = await others[1].evaluate(() => lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).then(() => Date.now()));
+  const ends = await many;
+  const between = ends.filter((end) => end > asked && end < one).length;
+  assert.ok(between <= 2, `${between} of the other's came first`);
+
+  // The owner's tab is closed in the middle of another's answer.
+  await others[0].evaluate(() => {
+    globalThis.seen = [];
+    globalThis.lost = attempt(async () => {
+      const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 400, ignore_eos: true, temperature: 0, stream: true });
+      for await (const chunk of stream) seen.push(chunk.choices[0].text);
+    });
+  });
+  await others[0].waitForFunction(() => seen.length > 5);
+  const closed = Date.now();
+  await owner.close();
+  const { error } = await others[0].evaluate(() => lost);
+  const failed = Date.now() - closed;
+  const again = await Promise.all(others.map((tab) => tab.evaluate(story)));
+  const moved = Date.now() - closed;
+  assert.equal(error?.code, "engine_moved", JSON.stringify(error));
+  assert.equal(error.data.retryable, true);
+  for (const { text } of again) assert.equal(text, answers[0].text);
+  const first = await others[0].evaluate(() => seen.join(""));
+  const whole = await others[0].evaluate(() => lm.completions.create({ prompt: "Once upon a time", max_tokens: 400, ignore_eos: true, temperature: 0 }).then((answer) => answer.choices[0].text));
+  assert.ok(whole.startsWith(first), "what came before the loss is the beginning of the answer");
+  assert.equal(server.count(REAL_MODEL), requests + 1, "from the store");
+  t.diagnostic(`told after ${failed} ms, all four answered after ${moved} ms`);
+  assert.ok(failed < 3000, `${failed} ms`);
+});
+
+test("a tab that goes leaves the engine to the others, and its requests end", async (t) => {
+  const { tabs: [first, second] } = await openTabs(t, 2);
+  await first.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  await second.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  await second.evaluate(() => {
+    for (let i = 0; i < 20; i++) lm.completions.create({ prompt: "a", max_tokens: 250, ignore_eos: true, cache_prompt: false }).catch(() => {});
+  });
+  await second.close();
+  assert.equal(await first.evaluate(completionLength), 4);
+});
+
+test("two in one page share, the first unloads, the second goes on", async (t) => {
+  const { tabs: [page] } = await openTabs(t, 1);
+  const outcome = await page.evaluate(async (url) => {
+    const [one, two] = [await PageLM.load(url), await PageLM.load(url)];
+    const request = { prompt: "abc", max_tokens: 4, temperature: 0, ignore_eos: true };
+    const before = await two.completions.create(request);
+    await one.unload();
+    const after = await two.completions.create(request);
+    const gone = await attempt(() => one.completions.create(request));
+    await two.unload();
+    return { same: before.choices[0].text === after.choices[0].text, code: gone.error?.code };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { same: true, code: "unloaded" });
+});
+
+test("an abort ends one's own request, running or waiting, and no other's", async (t) => {
+  const { tabs } = await openTabs(t, 2);
+  for (const tab of tabs) await tab.evaluate((url) => load(url, { context: 256 }).then(() => undefined), tinyUrl);
+  const outcomes = await tabs[1].evaluate(async () => {
+    const [running, waiting] = [new AbortController(), new AbortController()];
+    const request = { prompt: "a", max_tokens: 200, ignore_eos: true, temperature: 0 };
+    const other = lm.completions.create(request);
+    const first = attempt(() => lm.completions.create({ ...request, signal: running.signal }));
+    const second = attempt(() => lm.completions.create({ ...request, signal: waiting.signal }));
+    waiting.abort();
+    const codes = [(await second).error?.code];
+    running.abort();
+    codes.push((await first).error?.code);
+    return { codes, tokens: (await other).usage.completion_tokens };
+  });
+  assert.deepEqual(outcomes, { codes: ["aborted", "aborted"], tokens: 200 });
+});
+
+test("`shared: false`, and other options, make an engine of one's own", async (t) => {
+  const { tabs } = await openTabs(t, 3);
+  await tabs[0].evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  await tabs[1].evaluate((url) => load(url, { shared: false }).then(() => undefined), tinyUrl);
+  await tabs[2].evaluate((url) => load(url, { context: 32 }).then(() => undefined), tinyUrl);
+  for (const tab of tabs) assert.ok(tab.workers().length > 0);
+  assert.equal(await tabs[2].evaluate(() => lm.info.context), 32);
+});
+
+test("a load that fails for the owner fails for each with its own reason", async (t) => {
+  const { tabs } = await openTabs(t, 2);
+  const url = server.url("models/none.gguf");
+  const outcomes = await Promise.all(tabs.map((tab) => tab.evaluate((url) => attempt(() => load(url).then(() => "loaded")), url)));
+  assert.deepEqual(outcomes.map(({ error }) => error?.code), ["http_status", "http_status"]);
+});
+
+async function openTabs(t, count) {
+  const context = await site.browser.newContext();
+  t.after(() => context.close());
+  const tabs = [];
+  for (let i = 0; i < count; i++) {
+    const page = await context.newPage();
+    await page.goto(server.url("helpers.html"));
+    await ready(page);
+    tabs.push(page);
+  }
+  return { context, tabs };
+}
+
+async function story() {
+  let [text, tokens] = ["", 0];
+  const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 32, ignore_eos: true, temperature: 0, stream: true });
+  for await (const chunk of stream) {
+    text += chunk.choices[0].text;
+    tokens = chunk.usage?.completion_tokens ?? tokens;
+  }
+  return { text, tokens };
+}
+
+async function completionLength() {
+  const result = await lm.completions.create({ prompt: "abc", max_tokens: 4, temperature: 0, ignore_eos: true });
+  return result.usage.completion_tokens;
+}

@@ -1,0 +1,32 @@
+// The element's types, as a page uses them. Compiled, never run.
+
+import { PageLMElement } from "pagelm/page-lm.js";
+import type { PageLMAnswer, PageLMEvents, PageLMLabels, PageLMMessage } from "pagelm/page-lm.js";
+
+export async function use(): Promise<void> {
+  const element: PageLMElement = document.createElement("page-lm");
+  const labels: Partial<PageLMLabels> = { launcher: "Ask", agree: (size) => `Load ${size ?? ""}` };
+  element.labels = labels;
+  element.addEventListener("page-lm-answer", ({ detail }) => {
+    const answer: PageLMAnswer = detail;
+    show(answer.sources.map(({ title, href }) => `${title} ${href ?? ""}`).join());
+  });
+  const names: (keyof PageLMEvents)[] = ["page-lm-open", "page-lm-close", "page-lm-consent", "page-lm-decline", "page-lm-progress", "page-lm-ready", "page-lm-question", "page-lm-error"];
+  for (const name of names) element.addEventListener(name, () => show(name));
+  element.addEventListener("page-lm-error", ({ detail }) => show(detail.error.message));
+  element.open();
+  await element.load();
+  show(await element.ask("Hello?"));
+  element.stop();
+  element.toggle();
+  element.close();
+  const messages: PageLMMessage[] = element.messages;
+  element.clear();
+  show(`${messages.length} ${element.ready} ${element.lm?.info.threads}`);
+  // @ts-expect-error the model is loaded by `load`
+  element.lm = null;
+}
+
+function show(text: string): void {
+  document.title = text;
+}

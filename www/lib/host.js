@@ -1,0 +1,145 @@
+// The one model of this page: which it is, where it stands, how it is loaded.
+
+import { chosenModel, sizeOf } from "./catalog.js";
+import { openLibrary, storedCopy, storedModels, wasStopped } from "./engine.js";
+import { threads } from "./preferences.js";
+
+/**
+ * @typedef {"starting" | "asking" | "loading" | "ready" | "failed"} State
+ *   asking: the reader has to agree to the download, or to choose another model
+ */
+
+/** Sends "state" at each change of it, and "progress" while a model loads. */
+export class Host extends EventTarget {
+  /** @type {State} */
+  state = "starting";
+  /** @type {import("./catalog.js").Model | undefined} */
+  model;
+  /** The loaded model, while the state is ready. */
+  lm;
+  /** Of the state failed. */
+  error;
+  /** What the browser has of the model: of PageLM.models(). */
+  stored;
+  PageLM;
+  #loading;
+  /** How models are loaded beyond the preferences: a remedy may change it. */
+  #options = {};
+
+  /** Finds out which model this page is about, and loads it if that needs no download. */
+  async start() {
+    try {
+      this.model = await chosenModel();
+      ({ PageLM: this.PageLM } = await openLibrary());
+      await this.#open();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Turns to another model. */
+  async use(model) {
+    if (model.url === this.model?.url && this.state === "ready") return;
+    await this.#end();
+    this.model = model;
+    this.#options = {};
+    await this.#open();
+  }
+
+  /** Loads the model, downloading it where that has to be. */
+  async load() {
+    await this.#end();
+    const loading = new AbortController();
+    this.#loading = loading;
+    this.#enter("loading");
+    const { signal } = loading;
+    const onProgress = (progress) => this.dispatchEvent(new CustomEvent("progress", { detail: progress }));
+    try {
+      const lm = await this.PageLM.load(this.model.url, { ...this.#preferred(), ...this.#options, signal, onProgress });
+      if (this.#loading !== loading) return lm.unload();
+      this.lm = lm;
+      this.#enter("ready");
+    } catch (error) {
+      if (this.#loading !== loading) return;
+      if (wasStopped(error, signal)) await this.#ask();
+      else this.#fail(error);
+    }
+  }
+
+  /** Stops a load. */
+  cancel() {
+    this.#loading?.abort();
+  }
+
+  /** Loads again, with these options from now on. */
+  async reload(options = {}) {
+    this.#options = { ...this.#options, ...options };
+    await this.load();
+  }
+
+  /** Deletes what is stored of the model, and loads it again from where it came. */
+  async refetch() {
+    // What cannot be deleted is written over by the load.
+    await this.PageLM.remove(this.model.url).catch(() => {});
+    await this.load();
+  }
+
+  /** @returns {Promise<object[]>} of PageLM.models(); nothing where storage is refused */
+  async storedModels() {
+    return this.PageLM ? storedModels(this.PageLM) : [];
+  }
+
+  async remove(url) {
+    await this.PageLM.remove(url);
+    if (url === this.model?.url) this.stored = undefined;
+  }
+
+  /** Resolves with the loaded model; rejects if the signal is aborted before. */
+  async ready(signal) {
+    while (this.state !== "ready") {
+      await new Promise((resolve, reject) => {
+        const abort = () => reject(signal.reason);
+        if (signal.aborted) abort();
+        signal.addEventListener("abort", abort, { once: true });
+        this.addEventListener("state", () => (signal.removeEventListener("abort", abort), resolve()), { once: true });
+      });
+    }
+    return this.lm;
+  }
+
+  async #open() {
+    this.stored = await storedCopy(this.PageLM, this.model.url);
+    if (this.stored?.complete || this.model.local) await this.load();
+    else await this.#ask();
+  }
+
+  async #ask() {
+    this.stored = await storedCopy(this.PageLM, this.model.url);
+    this.model.bytes ??= await sizeOf(this.model.url);
+    this.#enter("asking");
+  }
+
+  /** What is read from disk is not stored once more. */
+  #preferred() {
+    return { threads: threads(), ...(this.model.local && { cache: false }) };
+  }
+
+  async #end() {
+    this.#loading?.abort();
+    this.#loading = undefined;
+    const { lm } = this;
+    this.lm = undefined;
+    this.error = undefined;
+    await lm?.unload();
+  }
+
+  #fail(error) {
+    this.error = error;
+    this.#enter("failed");
+  }
+
+  #enter(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}

@@ -1,0 +1,113 @@
+// <pl-sidebar>: the conversations, found by search, and what can be done with
+// each. Sends "begin", "chosen", "theme", "help" and "import".
+
+import { announce } from "../lib/announce.js";
+import { emit, h, iconButton } from "../lib/dom.js";
+import { icon } from "../lib/icons.js";
+import { conversationActs } from "./conversation-acts.js";
+import { openMenu } from "./menu.js";
+
+const DAY = 86_400_000;
+const SEARCH_DELAY_MS = 120;
+
+class Sidebar extends HTMLElement {
+  #archive;
+  #current;
+  #search = h("input", { type: "search", "aria-label": "Search conversations", placeholder: "Search", autocomplete: "off", spellcheck: false });
+  #list = h("nav", { class: "talks", "aria-label": "Conversations" });
+  #timer;
+  #asked = 0;
+
+  connectedCallback() {
+    if (this.querySelector(".talks")) return;
+    this.#search.addEventListener("input", () => this.#soon());
+    this.#search.addEventListener("keydown", (event) => this.#key(event));
+    this.append(
+      h("div", { class: "side-search" }, icon("search"), this.#search),
+      this.#list,
+      h(
+        "div",
+        { class: "side-foot" },
+        iconButton("theme", "Theme", ({ currentTarget }) => emit(this, "theme", currentTarget), { "aria-haspopup": "menu" }),
+        iconButton("keyboard", "Keyboard shortcuts", () => emit(this, "help")),
+        iconButton("more", "All conversations", ({ currentTarget }) => emit(this, "all", currentTarget), { "aria-haspopup": "menu" }),
+      ),
+    );
+  }
+
+  /** @param {import("../lib/archive.js").Archive} archive */
+  start(archive) {
+    this.#archive = archive;
+    archive.addEventListener("change", () => this.#draw());
+    return this.#draw();
+  }
+
+  /** The conversation that is shown. */
+  set current(id) {
+    this.#current = id;
+    this.#mark();
+  }
+
+  focusSearch() {
+    this.#search.focus();
+    this.#search.select();
+  }
+
+  #soon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#draw(true), SEARCH_DELAY_MS);
+  }
+
+  async #draw(speak = false) {
+    const asked = ++this.#asked;
+    const query = this.#search.value.trim();
+    const found = await this.#archive.search(query);
+    // A later question has been asked meanwhile.
+    if (asked !== this.#asked) return;
+    const groups = new Map();
+    for (const conversation of found) {
+      const name = groupOf(conversation.updated);
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(this.#row(conversation));
+    }
+    const parts = [...groups].map(([name, rows]) => h("section", {}, h("h2", {}, name), h("ul", {}, ...rows)));
+    if (parts.length === 0) parts.push(h("p", { class: "hint" }, query ? "Nothing found." : "Conversations are kept here, in this browser alone."));
+    this.#list.replaceChildren(...parts);
+    this.#mark();
+    if (speak) announce(found.length === 1 ? "1 conversation" : `${found.length} conversations`);
+  }
+
+  #row(conversation) {
+    const { id, title } = conversation;
+    const name = title || "New chat";
+    const acts = iconButton("more", `More for ${name}`, ({ currentTarget }) => openMenu(currentTarget, conversationActs(this.#archive, conversation)), { "aria-haspopup": "menu" });
+    return h("li", {}, h("a", { href: `#${id}`, dir: "auto", onclick: () => emit(this, "chosen") }, name), acts);
+  }
+
+  #mark() {
+    for (const link of this.#list.querySelectorAll("a")) {
+      if (link.hash === `#${this.#current}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  #key(event) {
+    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+    const first = this.#list.querySelector("a");
+    if (!first) return;
+    event.preventDefault();
+    if (event.key === "Enter") first.click();
+    else first.focus();
+  }
+}
+
+customElements.define("pl-sidebar", Sidebar);
+
+function groupOf(time) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  if (time >= today) return "Today";
+  if (time >= today - DAY) return "Yesterday";
+  if (time >= today - 7 * DAY) return "Last seven days";
+  if (time >= today - 30 * DAY) return "Last thirty days";
+  return "Older";
+}
