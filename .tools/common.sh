@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Words to the user, and the question "is this file out of date?".
 
-say() { printf '==> %s\n' "$*"; }
+# With the seconds since the start.
+say() { printf '==> %4d s  %s\n' "$SECONDS" "$*"; }
 
 die() {
   printf 'build.sh: %s\n' "$*" >&2

@@ -23,8 +23,10 @@ test_style() {
     --target wasm32-unknown-unknown --target-dir target/wasm/relaxed -- -D warnings
 }
 
+# For this very processor: the real model runs on plain code here, 1.6 times as fast so.
 test_host() {
   say "host tests"
+  local -x RUSTFLAGS="-Ctarget-cpu=native"
   if has cargo-nextest; then
     cargo nextest run --cargo-quiet --no-fail-fast
     cargo test --quiet --doc
