@@ -15,6 +15,7 @@ function App() {
       model: "../../models/SmolLM2-135M-Instruct.Q4_1.gguf",
       heading: "In React",
       system: "Answer in one sentence.",
+      temperature: "0",
       greeting: "Rendered by React.",
       "onpage-lm-question": (event) => setAsked((before) => [...before, event.detail.text]),
     }),

@@ -13,6 +13,7 @@ createApp({
         model: "../../models/SmolLM2-135M-Instruct.Q4_1.gguf",
         heading: "In Vue",
         system: "Answer in one sentence.",
+        temperature: "0",
         greeting: "Rendered by Vue.",
         "onPage-lm-question": (event) => asked.value.push(event.detail.text),
       }),
