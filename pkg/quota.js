@@ -2,7 +2,7 @@
 // nothing is deleted unasked.
 
 import { badRequest } from "./errors.js";
-import { models, remove } from "./models.js";
+import { models, remove, storage } from "./models.js";
 
 /** Rounds of asking for one load: who frees too little that often will not succeed. */
 const MAX_ROUNDS = 3;
@@ -28,8 +28,20 @@ export async function withRoom(url, onQuota, attempt) {
       if (decision === "memory") return attempt(false);
       const unwanted = chosen(decision, others, needed - available);
       if (unwanted.length === 0) throw error;
+      const { usage } = await storage();
       for (const address of unwanted) await remove(address);
+      await freed(usage, others.filter((model) => unwanted.includes(model.url)));
     }
+  }
+}
+
+/** Waits until the browser has noticed what was deleted, for some seconds at most. */
+async function freed(before, deleted) {
+  const bytes = deleted.reduce((sum, model) => sum + model.bytes, 0);
+  for (let turn = 0; turn < 30; turn++) {
+    const { usage } = await storage();
+    if (before - usage >= bytes / 2) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

@@ -14,7 +14,7 @@ import * as routes from "./routes.mjs";
 
 const MiB = 2 ** 20;
 const tiny = writeGguf(tinyLlama());
-const PADDING = new Uint8Array(randomBytes(5 * MiB));
+const PADDING = new Uint8Array(randomBytes(25 * MiB));
 
 describe("a damaged record", async () => {
   const site = await openSite();
@@ -146,75 +146,49 @@ describe("no room", async () => {
   // The quota can be narrowed in a profile on disk only.
   const site = await openSite({ onDisk: true });
   const { server } = site;
-  const urls = [1, 2, 3].map((n) => server.route(`models/padded${n}.gguf`, routes.bytes(padded(n))));
-  const size = padded(1).length;
-  /** Leaves room for so many bytes more. */
-  const narrow = async (page, room) => {
+  const body = padded(1);
+  const url = server.route("models/padded.gguf", routes.bytes(body));
+  // Without a length there is nothing to compare before the first write that fails.
+  const untold = server.route("models/untold.gguf", new routes.FaultyFile(padded(2), { length: false }).handler);
+
+  test("is told with the bytes, nothing counts as complete, and running from memory helps", async (t) => {
+    const page = await site.blank(t);
     const session = await page.context().newCDPSession(page);
-    const usage = await page.evaluate(() => PageLM.storage().then(({ usage }) => usage));
-    await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: usage + room });
-    return session;
-  };
+    await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 10 * MiB });
+    const asked = await page.evaluate(async (url) => {
+      const asked = [];
+      const outcomes = [];
+      for (const decision of [undefined, "fail", "evict", "memory"]) {
+        const onQuota = decision && ((quota) => (asked.push(quota), decision));
+        outcomes.push((await attempt(() => load(url, { onQuota }).then((lm) => lm.unload()))).error);
+      }
+      return { asked, outcomes };
+    }, url);
+    const [alone, fail, evict, memory] = asked.outcomes;
+    for (const error of [alone, fail, evict]) assert.equal(error?.code, "storage_full", JSON.stringify(error));
+    // Chromium does not tell of the narrowed quota before a write fails; what is stored by then stays.
+    assert.ok(alone.data.needed <= body.length && alone.data.available < alone.data.needed, JSON.stringify(alone.data));
+    assert.equal(memory, undefined);
+    assert.equal(asked.asked.length, 3);
+    assert.deepEqual(asked.asked.map(({ models }) => models), [[], [], []]);
 
-  test("is told before the download, touches no other model, and `cache: false` helps", async (t) => {
-    const page = await site.blank(t);
-    await page.evaluate((url) => load(url).then((lm) => lm.unload()), urls[0]);
-    await narrow(page, size / 2);
-    const { error } = await page.evaluate((url) => attempt(() => load(url).then(() => "loaded")), urls[1]);
-    assert.equal(error?.code, "storage_full", JSON.stringify(error));
-    assert.equal(error.data.needed, size);
-    assert.ok(error.data.available < size && error.data.available > size / 4, JSON.stringify(error.data));
-    assert.deepEqual((await page.evaluate(() => PageLM.models())).map(({ url, complete }) => ({ url, complete })), [{ url: urls[0], complete: true }]);
-    await page.evaluate((url) => load(url, { cache: false }).then(() => undefined), urls[1]);
-    assert.equal(await page.evaluate(completionLength), 4);
-  });
-
-  test("at the first write that fails: nothing counts as complete, and what is there is used", async (t) => {
-    // Without a length there is nothing to compare before.
-    const faulty = new routes.FaultyFile(padded(4), { length: false });
-    const url = server.route("models/untold.gguf", faulty.handler);
-    const page = await site.blank(t);
-    await narrow(page, size / 2);
-    const options = { record_mb: 0.25 };
-    const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, options).then(() => "loaded")), { url, options });
+    const { error } = await page.evaluate((url) => attempt(() => load(url, { record_mb: 1 }).then(() => "loaded")), untold);
     assert.equal(error?.code, "storage_full", JSON.stringify(error));
     assert.ok(error.data.needed > error.data.available);
-    const models = await page.evaluate(() => PageLM.models());
-    assert.deepEqual(models.filter(({ complete }) => complete).map((model) => model.url), [urls[0]]);
-    await narrow(page, 100 * MiB);
-    await page.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()), { url, options });
-    assert.ok(faulty.requests.at(-1).from > 0, "it began again");
-    await page.evaluate((url) => PageLM.remove(url), url);
-  });
+    assert.deepEqual((await page.evaluate(() => PageLM.models())).filter((model) => model.complete), []);
+    await page.evaluate((url) => load(url, { cache: false }).then(() => undefined), url);
+    assert.equal(await page.evaluate(completionLength), 4);
 
-  test("onQuota is asked, and others are deleted only if it says so, the oldest first", async (t) => {
-    const page = await site.blank(t);
-    await page.evaluate((url) => load(url).then((lm) => lm.unload()), urls[1]);
-    await page.evaluate((url) => load(url).then((lm) => lm.unload()), urls[0]);
-    await narrow(page, size / 2);
-    const loadWith = (decision) => page.evaluate(({ url, decision }) => {
-      const asked = [];
-      const onQuota = async (quota) => (asked.push(quota), decision);
-      return attempt(() => load(url, { onQuota }).then((lm) => lm.unload())).then((outcome) => ({ ...outcome, asked }));
-    }, { url: urls[2], decision });
-    const stored = () => page.evaluate(() => PageLM.models().then((models) => models.map(({ url }) => url)));
-
-    const refused = await loadWith("fail");
-    assert.equal(refused.error?.code, "storage_full");
-    assert.equal(refused.asked.length, 1);
-    assert.deepEqual(refused.asked[0].models.map(({ url }) => url), [urls[1], urls[0]], "the least recently used first");
-    assert.deepEqual(await stored(), [urls[0], urls[1]]);
-    assert.equal((await loadWith("memory")).error, undefined);
-    assert.deepEqual(await stored(), [urls[0], urls[1]]);
-    assert.equal((await loadWith("evict")).error, undefined);
-    assert.deepEqual(await stored(), [urls[2], urls[0]]);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin });
+    await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
+    assert.ok((await page.evaluate(() => PageLM.models())).some((model) => model.url === url && model.complete));
   });
 });
 
 /** A sound model of some MiB that do not shrink when the database compresses what it stores. */
 function padded(n) {
   const model = tinyLlama();
-  model.metadata["general.padding"] = array("i32", new Int32Array(PADDING.buffer, 4096 * n, MiB));
+  model.metadata["general.padding"] = array("i32", new Int32Array(PADDING.buffer, 4096 * n, 6 * MiB));
   return writeGguf(model);
 }
 

@@ -66,7 +66,7 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   const { error } = await others[0].evaluate(() => lost);
   const failed = Date.now() - closed;
   const again = await Promise.all(others.map((tab) => tab.evaluate(story)));
-  const moved = Date.now() - closed;
+  const moved = Math.min(...again.map(({ first }) => first)) - closed;
   assert.equal(error?.code, "engine_moved", JSON.stringify(error));
   assert.equal(error.data.retryable, true);
   for (const { text } of again) assert.equal(text, answers[0].text);
@@ -74,8 +74,8 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   const whole = await others[0].evaluate(() => lm.completions.create({ prompt: "Once upon a time", max_tokens: 400, ignore_eos: true, temperature: 0 }).then((answer) => answer.choices[0].text));
   assert.ok(whole.startsWith(first), "what came before the loss is the beginning of the answer");
   assert.equal(server.count(REAL_MODEL), requests + 1, "from the store");
-  t.diagnostic(`told after ${failed} ms, all four answered after ${moved} ms`);
-  assert.ok(failed < 3000, `${failed} ms`);
+  t.diagnostic(`told after ${failed} ms, first token of the next owner after ${moved} ms`);
+  assert.ok(failed < 3000 && moved < 3000, `${failed} and ${moved} ms`);
 });
 
 test("a tab that goes leaves the engine to the others, and its requests end", async (t) => {
@@ -152,13 +152,14 @@ async function openTabs(t, count) {
 }
 
 async function story() {
-  let [text, tokens] = ["", 0];
+  let [text, tokens, first] = ["", 0, 0];
   const stream = await lm.completions.create({ prompt: "Once upon a time", max_tokens: 32, ignore_eos: true, temperature: 0, stream: true });
   for await (const chunk of stream) {
+    first ||= Date.now();
     text += chunk.choices[0].text;
     tokens = chunk.usage?.completion_tokens ?? tokens;
   }
-  return { text, tokens };
+  return { text, tokens, first };
 }
 
 async function completionLength() {
