@@ -57,6 +57,11 @@ impl Source {
         let mut record = self.partial.take().unwrap_or_else(|| self.room());
         let mut damaged = 0;
         loop {
+            if !self.fill(&mut record, file, from, 1).await? {
+                return Ok(Collected::Changed);
+            }
+            // Not while its header is looked at: that there is no memory is told first.
+            self.check_room().await?;
             if !self.fill(&mut record, file, from, u32::MAX).await? {
                 return Ok(Collected::Changed);
             }
@@ -327,7 +332,6 @@ impl Source {
                             if let Some(bytes) = bytes.filter(|_| at.learns) {
                                 self.manifest.set_bytes(at.file, bytes);
                             }
-                            self.check_room().await?;
                             let stream = Stream { file: at.file, position: at.from, body };
                             match skipped(stream, skip).await {
                                 Ok(stream) => return Ok(Connected::Stream(stream)),
@@ -365,7 +369,7 @@ impl Source {
         self.host.pause(wait_ms).await.map_err(|fault| fault.into_error(url, received))
     }
 
-    /// Fails before anything is fetched for which there is no room.
+    /// Fails, when the first bytes are there and tell the length, if there is no room for all.
     async fn check_room(&mut self) -> Result<()> {
         let Some(total) = self.manifest.total.filter(|_| self.stores() && !self.room_checked)
         else {

@@ -62,7 +62,9 @@ export function cutBytes(body, limit) {
 export function headOnly(head, length) {
   return (_request, response) => {
     response.writeHead(200, { ...BINARY, "Content-Length": length });
-    response.write(head);
+    // A whole answer must end: the browser sends its next request over the same connection.
+    if (head.length === length) response.end(head);
+    else response.write(head);
   };
 }
 

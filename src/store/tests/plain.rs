@@ -155,7 +155,7 @@ fn there_must_be_room() {
     world.room.set(Some(299));
     let outcome = load(&world, URL, options(), ENOUGH);
     assert_eq!(outcome, Outcome::Failed(Error::StorageFull { needed: 300, available: 299 }));
-    assert_eq!(world.sent.get(), 0);
+    assert!(world.sent.get() <= u64::from(RECORD));
     world.stores.set(false);
     assert!(matches!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(_)));
     world.stores.set(true);
