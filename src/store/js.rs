@@ -41,12 +41,13 @@ pub(super) fn collect_garbage() {
     const BYTES: u32 = 64 << 20;
     let constructor = Reflect::get(&js_sys::global(), &"ArrayBuffer".into());
     let Ok(constructor) = constructor.and_then(|c| c.dyn_into::<Function>()) else { return };
-    for _ in 0..6 {
+    let make = |_| {
         // Where there is no room for it, the collector has just run.
-        let buffer = Reflect::construct(&constructor, &Array::of1(&BYTES.into()));
-        let Ok(buffer) = buffer.and_then(|b| b.dyn_into::<ArrayBuffer>()) else { return };
-        release(&buffer);
-    }
+        Reflect::construct(&constructor, &Array::of1(&BYTES.into())).ok()?.dyn_into().ok()
+    };
+    // All at once: one after the other they stay below what wakes it.
+    let buffers: Vec<ArrayBuffer> = (0..8).map_while(make).collect();
+    buffers.iter().for_each(release);
 }
 
 /// A wait that can be given up by dropping it.
