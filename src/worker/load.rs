@@ -18,6 +18,9 @@ use web_sys::AbortSignal;
 const PIECE: usize = 1 << 20;
 /// Bytes in which the header of a part other than the first is looked for.
 const HEADER_BYTES: u32 = 64 << 10;
+/// Bytes after which the garbage of reading and storing them is collected: the browser would
+/// let more than the whole model pile up.
+const COLLECTED: u64 = 32 << 20;
 /// A report this soon after the last is left out.
 const MIN_INTERVAL_MS: f64 = 25.0;
 
@@ -202,6 +205,7 @@ impl Files<'_> {
     async fn pack(&mut self, loader: &mut Loader, piece: &mut [u8], ahead: u32) -> Result<()> {
         let phase = self.source.phase();
         let len = self.source.record().map_or(0, |record| record.len());
+        let before = self.done;
         for start in (0..len).step_by(PIECE) {
             let piece = &mut piece[..PIECE.min((len - start) as usize)];
             if let Some(record) = self.source.record() {
@@ -216,6 +220,9 @@ impl Files<'_> {
                 self.source.report(phase.clone(), self.done);
             }
             turn().await;
+        }
+        if self.done / COLLECTED > before / COLLECTED {
+            store::web::clean_up();
         }
         Ok(())
     }
