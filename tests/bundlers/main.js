@@ -9,6 +9,7 @@ async function run() {
   await customElements.whenDefined("page-lm");
   const widget = document.createElement("page-lm");
   widget.setAttribute("model", "/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+  widget.setAttribute("temperature", "0");
   document.body.append(widget);
   widget.open();
   await widget.load();
