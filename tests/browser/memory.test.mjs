@@ -15,7 +15,12 @@ import { wholeFile } from "./routes.mjs";
 
 const MiB = 2 ** 20;
 /** The goal is 1.35, which is not reached (benches/RESULTS.md): here nothing may get worse. */
-const LIMIT = { "one file": 1.45, "record files": 1.6 };
+const LIMIT = 1.45;
+/**
+ * What drives the browser here, its debugging protocol, keeps the bodies of answers of up to
+ * some 10 MB in base64, in the renderer's memory: of record files that is more than all.
+ */
+const KEPT = { "record files, network": 1.45 };
 /** What an answer may add: code that the browser compiles better once it is hot. */
 const ANSWER = 4 * MiB;
 
@@ -62,7 +67,7 @@ for (const [form, visit] of [["one file", "network"], ["one file", "cache"], ["r
       `without the KV cache, as a multiple of the file: peak ${((peak - empty - cache) / file).toFixed(3)}, loaded ${((loaded - empty - cache) / file).toFixed(3)}`,
     ];
     for (const line of report) t.diagnostic(line);
-    assert.ok(loaded - empty <= LIMIT[form] * file + cache, report.join("; "));
+    assert.ok(loaded - empty <= (LIMIT + (KEPT[`${form}, ${visit}`] ?? 0)) * file + cache, report.join("; "));
     assert.ok(answered - loaded <= ANSWER, report.join("; "));
   });
 }
