@@ -17,14 +17,17 @@ const tinyUrl = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlam
 
 test("five tabs hold one copy of the weights, take turns, and lose nothing when the owner goes", needsRealModel(), async (t) => {
   const { context, tabs } = await openTabs(t, 5);
-  const [owner, ...others] = tabs;
   const read = process.platform === "linux" ? await rendererMemory(context) : null;
   const empty = read && (await settled(read));
   const requests = server.count(REAL_MODEL);
   const infos = await Promise.all(tabs.map((tab) => tab.evaluate((url) => load(url, { context: 512 }).then((lm) => lm.info), site.realModel)));
   assert.equal(server.count(REAL_MODEL), requests + 1, "one download");
   assert.equal(new Set(infos.map((info) => JSON.stringify(info))).size, 1);
-  assert.deepEqual(tabs.map((tab) => tab.workers().filter((worker) => worker.url().includes("worker.js")).length > 0), [true, false, false, false, false], "workers");
+  // Which of them was first with the lock is chance.
+  const owners = tabs.filter((tab) => tab.workers().some((worker) => worker.url().includes("worker.js")));
+  assert.equal(owners.length, 1, "workers");
+  const [owner] = owners;
+  const others = tabs.filter((tab) => tab !== owner);
   if (read) {
     const file = statSync(REAL_MODEL_FILE).size;
     const all = (await settled(read)) - empty;
