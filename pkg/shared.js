@@ -70,12 +70,16 @@ export class SharedEngine {
    * @throws {PageLMError}
    */
   async open({ signal, onAnswer }) {
+    if (signal?.aborted) throw aborted(signal);
     this.#onAnswer = onAnswer;
     const opened = new Promise((resolve, reject) => (this.#opened = { resolve, reject }));
+    // It may fail while nobody waits for it yet.
+    opened.catch(() => {});
     const abort = () => this.#end(() => aborted(signal));
     signal?.addEventListener("abort", abort);
     try {
       await this.#hold();
+      if (this.#ended) return await opened;
       this.#channel = new BroadcastChannel(this.#key);
       this.#channel.onmessage = ({ data }) => this.#receive(data);
       this.#channel.postMessage({ type: HELLO, from: this.#id });
@@ -116,6 +120,7 @@ export class SharedEngine {
     return new Promise((resolve, reject) => {
       const held = () => {
         resolve();
+        if (this.#ended) return undefined;
         return new Promise((release) => (this.#gone = release));
       };
       navigator.locks.request(`${this.#key}:${this.#id}`, held).catch(reject);

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
+import { tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
@@ -41,6 +42,29 @@ test("a signal that is aborted already loads nothing", async (t) => {
   );
   assert.equal(error?.code, "aborted");
   assert.equal(server.count("models/never.gguf"), before);
+});
+
+test("a load that is aborted in the task that began it ends, and leaves nothing behind", async (t) => {
+  const url = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    const unhandled = [];
+    addEventListener("unhandledrejection", ({ reason }) => unhandled.push(String(reason)));
+    // One task, one microtask, and one turn of the loop: whatever has begun by then ends.
+    const codes = [];
+    for (const wait of [() => {}, () => Promise.resolve(), () => new Promise((resolve) => setTimeout(resolve))]) {
+      const controller = new AbortController();
+      const loading = attempt(() => PageLM.load(url, { signal: controller.signal }).then(() => "loaded"));
+      await wait();
+      controller.abort();
+      codes.push((await loading).error?.code);
+    }
+    const locks = async () => Object.values(await navigator.locks.query()).flat().map(({ name }) => name);
+    // They are released a moment later.
+    for (let i = 0; i < 50 && (await locks()).length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    return { codes, unhandled, locks: await locks() };
+  }, url);
+  assert.deepEqual(outcome, { codes: ["aborted", "aborted", "aborted"], unhandled: [], locks: [] });
 });
 
 describe("with the model loaded", needsRealModel(), () => {
