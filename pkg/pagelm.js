@@ -205,6 +205,7 @@ class Reporter {
   }
 
   close() {
+    this.#onProgress = null;
     clearTimeout(this.#timer);
   }
 

@@ -38,7 +38,8 @@ export class SharedEngine {
   #channel;
   #key;
   #start;
-  #onAnswer;
+  /** Hears of the load, until it is done. */
+  #onAnswer = null;
   /** Ends the wait for the engine's lock. */
   #leave = new AbortController();
   /** Releases this tab's own lock. */
@@ -86,6 +87,8 @@ export class SharedEngine {
       this.#elect();
       return await opened;
     } finally {
+      // A later load, when this tab takes over, is nobody's to hear of.
+      this.#onAnswer = null;
       signal?.removeEventListener("abort", abort);
     }
   }

@@ -92,6 +92,20 @@ test("a tab that goes leaves the engine to the others, and its requests end", as
   assert.equal(await first.evaluate(completionLength), 4);
 });
 
+test("progress ends with the load, also in a tab that takes over later", async (t) => {
+  const { tabs: [first, second] } = await openTabs(t, 2);
+  const listen = (url) => {
+    globalThis.heard = 0;
+    return load(url, { onProgress: () => heard++ }).then(() => (heard = 0));
+  };
+  await first.evaluate(listen, tinyUrl);
+  await second.evaluate(listen, tinyUrl);
+  await first.close();
+  assert.equal(await second.evaluate(completionLength), 4);
+  await second.waitForTimeout(300);
+  assert.equal(await second.evaluate(() => heard), 0);
+});
+
 test("two in one page share, the first unloads, the second goes on", async (t) => {
   const { tabs: [page] } = await openTabs(t, 1);
   const outcome = await page.evaluate(async (url) => {
