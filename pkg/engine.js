@@ -1,6 +1,7 @@
 // A loaded model's worker, which is made anew when it has crashed.
 
 import { Connection } from "./connection.js";
+import { aborted } from "./errors.js";
 
 export class Engine {
   #connection;
@@ -24,7 +25,7 @@ export class Engine {
   static async load(message, options) {
     const connection = new Connection();
     try {
-      const loaded = await connection.request(message, options);
+      const loaded = await first(connection, message, options);
       return { engine: new Engine(connection, message), loaded };
     } catch (error) {
       connection.close();
@@ -36,7 +37,7 @@ export class Engine {
   static async ask(message, options) {
     const connection = new Connection();
     try {
-      return await connection.request(message, options);
+      return await first(connection, message, options);
     } finally {
       connection.close();
     }
@@ -61,5 +62,23 @@ export class Engine {
       })
       .finally(() => (this.#loading = null));
     return this.#loading;
+  }
+}
+
+/**
+ * A worker's first request. Until it has answered something it may be waiting for its own
+ * files, and hears of no abort: then it is ended.
+ */
+async function first(connection, message, { signal, onAnswer } = {}) {
+  const abort = () => connection.close(aborted(signal));
+  const heard = (answer) => {
+    signal?.removeEventListener("abort", abort);
+    onAnswer?.(answer);
+  };
+  signal?.addEventListener("abort", abort);
+  try {
+    return await connection.request(message, { signal, onAnswer: heard });
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }

@@ -10,7 +10,7 @@
 // it loads; PROGRESS { owner, answer }; ASK { owner, from, id, message };
 // TELL { owner, from, id, message }, more about a request; ABORT { owner, from, id }; ANSWER { owner, to, id, answer }; GONE { owner }.
 
-import { PageLMError, aborted } from "./errors.js";
+import { PageLMError, aborted, unloaded } from "./errors.js";
 import { ANSWER } from "./protocol.js";
 
 const HELLO = "hello";
@@ -115,7 +115,7 @@ export class SharedEngine {
 
   /** Leaves the engine to the others; what is pending fails as `unloaded`. */
   close() {
-    this.#end(() => new PageLMError("unloaded", "The model has been unloaded. Load it again to go on."));
+    this.#end(unloaded);
   }
 
   /** Holds this tab's own lock as long as it lives. */

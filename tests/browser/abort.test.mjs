@@ -67,6 +67,34 @@ test("a load that is aborted in the task that began it ends, and leaves nothing 
   assert.deepEqual(outcome, { codes: ["aborted", "aborted", "aborted"], unhandled: [], locks: [] });
 });
 
+test("abort while the engine's own files are on their way, and the next load is not held up", async (t) => {
+  const url = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+  const binary = "pkg/wasm/simd/pagelm_bg.wasm";
+  const page = await site.blank(t);
+  server.route(binary, () => {}); // no answer ever comes
+  t.after(() => server.unroute(binary));
+  const stalled = await page.evaluate(async (url) => {
+    const outcomes = [];
+    const attempts = [
+      (signal) => PageLM.load(url, { variant: "simd", shared: false, signal }),
+      (signal) => PageLM.load(url, { variant: "simd", signal }),
+    ];
+    for (const act of attempts) {
+      const controller = new AbortController();
+      const request = attempt(() => act(controller.signal).then(() => "done"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      controller.abort();
+      const patience = new Promise((resolve) => setTimeout(resolve, 3000, { error: { code: "nothing for 3 s" } }));
+      outcomes.push((await Promise.race([request, patience])).error?.code);
+    }
+    return outcomes;
+  }, url);
+  assert.deepEqual(stalled, ["aborted", "aborted"]);
+  assert.equal(page.workers().length, 0);
+  server.unroute(binary);
+  assert.equal(await page.evaluate((url) => load(url, { variant: "simd" }).then((lm) => lm.info.variant), url), "simd");
+});
+
 describe("with the model loaded", needsRealModel(), () => {
   let context;
   let page;
