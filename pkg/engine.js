@@ -1,7 +1,7 @@
 // A loaded model's worker, which is made anew when it has crashed.
 
 import { Connection } from "./connection.js";
-import { aborted } from "./errors.js";
+import { aborted, unloaded } from "./errors.js";
 
 export class Engine {
   #connection;
@@ -9,7 +9,8 @@ export class Engine {
   #load;
   /** While it is loaded again: a promise. */
   #loading = null;
-  #closed = false;
+  /** Aborted when it is closed. */
+  #end = new AbortController();
 
   constructor(connection, load) {
     this.#connection = connection;
@@ -45,20 +46,25 @@ export class Engine {
 
   /** As `Connection.request`. After a crash the model is loaded again first, from the browser's store. */
   async request(message, options) {
-    if (this.#connection.crashed && !this.#closed) await this.#reload();
+    if (this.#end.signal.aborted) throw unloaded();
+    if (this.#connection.crashed) await unlessAborted(this.#reload(), options?.signal);
     return this.#connection.request(message, options);
   }
 
   close() {
-    this.#closed = true;
+    this.#end.abort();
     this.#connection.close();
   }
 
   #reload() {
-    this.#loading ??= Engine.load(this.#load)
+    const { signal } = this.#end;
+    this.#loading ??= Engine.load(this.#load, { signal })
       .then(({ engine }) => {
         this.#connection = engine.#connection;
-        if (this.#closed) this.#connection.close();
+        if (signal.aborted) this.#connection.close();
+      })
+      .catch((error) => {
+        throw signal.aborted ? unloaded() : error;
       })
       .finally(() => (this.#loading = null));
     return this.#loading;
@@ -81,4 +87,15 @@ async function first(connection, message, { signal, onAnswer } = {}) {
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** What a promise brings, unless the signal is aborted before: what others wait for goes on. */
+function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  if (signal.aborted) return Promise.reject(aborted(signal));
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted(signal));
+    signal.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }

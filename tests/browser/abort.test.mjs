@@ -95,6 +95,26 @@ test("abort while the engine's own files are on their way, and the next load is 
   assert.equal(await page.evaluate((url) => load(url, { variant: "simd" }).then((lm) => lm.info.variant), url), "simd");
 });
 
+test("after a crash: an abort ends the wait for the engine that is made anew, and an unload is an unload", async (t) => {
+  const url = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+  const binary = "pkg/wasm/simd/pagelm_bg.wasm";
+  const page = await site.blank(t);
+  await page.evaluate((url) => load(url, { variant: "simd", threads: 1 }).then(() => undefined), url);
+  server.route(binary, () => {});
+  t.after(() => server.unroute(binary));
+  const lost = page.evaluate(() => attempt(() => lm.completions.create({ prompt: "a", max_tokens: 1e6, ignore_eos: true, context_policy: "shift" })));
+  await page.waitForTimeout(100);
+  await page.workers()[0].evaluate(() => self.close()).catch(() => {});
+  assert.equal((await lost).error?.code, "worker_crashed");
+  const codes = await page.evaluate(async () => {
+    const aborted = await attempt(() => lm.completions.create({ prompt: "a", signal: AbortSignal.timeout(300) }));
+    const waiting = attempt(() => lm.tokenize("a"));
+    await lm.unload();
+    return [aborted, await waiting, await attempt(() => lm.tokenize("a"))].map(({ error }) => error?.code);
+  });
+  assert.deepEqual(codes, ["aborted", "unloaded", "unloaded"]);
+});
+
 describe("with the model loaded", needsRealModel(), () => {
   let context;
   let page;
