@@ -4,7 +4,7 @@
 // other. HEADS: id → what a session is; PARTS: [id, generation, layer] → bytes. A head is
 // written last, and names the generation of its parts: what it does not name is left over.
 
-import { PageLMError, badRequest } from "./errors.js";
+import { PageLMError, aborted, badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { abortSignal } from "./request.js";
 
@@ -25,6 +25,10 @@ export class Sessions {
   /** Keeps what is in the cache now, under this name; `data` is kept beside it. */
   async save(id, { data = null, signal } = {}) {
     check(id);
+    return alone(id, abortSignal(signal), () => this.#save(id, data, signal ?? undefined));
+  }
+
+  async #save(id, data, signal) {
     const generation = `${Date.now()}-${Math.random()}`;
     const database = await open();
     try {
@@ -37,7 +41,7 @@ export class Sessions {
         // Its failure is found below; until then it is nobody's.
         writes.at(-1).catch(() => {});
       };
-      const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal: abortSignal(signal), onAnswer });
+      const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal, onAnswer });
       await Promise.all(writes);
       const head = { id, generation, name: this.#model, model, build, tokens, layers, bytes, data, saved: Date.now() };
       await transact(database, "readwrite", (stores) => {
@@ -60,10 +64,17 @@ export class Sessions {
     let head;
     let parts;
     try {
-      const results = await transact(database, "readonly", (stores) => ({ head: stores(HEADS).get(id) }));
-      head = results.head.result;
+      // In one transaction: a save in between would delete the parts that the head names.
+      const read = await transact(database, "readonly", (stores) => {
+        const results = { head: stores(HEADS).get(id) };
+        results.head.onsuccess = () => {
+          const { generation } = results.head.result ?? {};
+          if (generation !== undefined) results.parts = stores(PARTS).getAll(range([id, generation]));
+        };
+        return results;
+      });
+      head = read.head.result;
       if (!head) throw new PageLMError("session_not_found", `There is no saved session "${id}". Save one first.`, { id });
-      const read = await transact(database, "readonly", (stores) => ({ parts: stores(PARTS).getAll(range([id, head.generation])) }));
       parts = read.parts.result;
     } catch (error) {
       throw typed(error);
@@ -91,17 +102,39 @@ export class Sessions {
   /** Deletes a session; one that is not there as well. */
   async remove(id) {
     check(id);
-    const database = await open();
-    try {
-      await transact(database, "readwrite", (stores) => {
-        stores(HEADS).delete(id);
-        stores(PARTS).delete(range([id]));
-      });
-    } catch (error) {
-      throw typed(error);
-    } finally {
-      database.close();
-    }
+    await alone(id, undefined, async () => {
+      const database = await open();
+      try {
+        await transact(database, "readwrite", (stores) => {
+          stores(HEADS).delete(id);
+          stores(PARTS).delete(range([id]));
+        });
+      } catch (error) {
+        throw typed(error);
+      } finally {
+        database.close();
+      }
+    });
+  }
+}
+
+/**
+ * What `act` brings, while nobody else of this origin writes the session: each save deletes
+ * what the others have written.
+ */
+async function alone(id, signal, act) {
+  if (signal?.aborted) throw aborted(signal);
+  let begun = false;
+  const hold = () => {
+    begun = true;
+    return act();
+  };
+  try {
+    return await navigator.locks.request(`pagelm-session:${id}`, { signal }, hold);
+  } catch (error) {
+    if (begun) throw error;
+    if (signal?.aborted) throw aborted(signal);
+    return act(); // there are no locks here
   }
 }
 

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
+import * as routes from "./routes.mjs";
 
 const site = await openSite();
+const tinyUrl = site.server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
 
 /** Loads the model into a page of this context, as after a visit before. */
 async function visit(context, options) {
@@ -112,6 +115,20 @@ describe("sessions", needsRealModel(), () => {
     assert.ok(usage[1].prompt_tokens - reused < 24);
     await page.close();
   });
+});
+
+test("saves and restores of one name at once do not harm each other", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    await lm.completions.create({ prompt: "abc", max_tokens: 4, ignore_eos: true });
+    const saves = Array.from({ length: 6 }, () => lm.sessions.save("same"));
+    const [, ...restored] = await Promise.all([Promise.all(saves), ...Array.from({ length: 3 }, () => saves[0].then(() => lm.sessions.restore("same")))]);
+    restored.push(await lm.sessions.restore("same"));
+    const stored = await storedRecords();
+    return { refilled: restored.map(({ refilled }) => refilled), parts: stored.filter(({ store }) => store === "parts").length };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { refilled: [false, false, false, false], parts: 1 });
 });
 
 describe("tasks", needsRealModel(), () => {
