@@ -533,9 +533,10 @@ export interface Profile {
 export interface Sessions {
   /**
    * Keeps what is in the cache now, which is the last request's prompt and answer, under a
-   * name; one of that name is replaced. `data` is kept beside it: the messages, say.
+   * name; one of that name is replaced. `data` is kept beside it: the messages, say. Where
+   * tabs share the engine, another tab may have asked since: then nothing is saved.
    *
-   * @throws {PageLMError} `storage_full`, `storage_unavailable`
+   * @throws {PageLMError} `session_displaced`, `storage_full`, `storage_unavailable`
    */
   save(id: string, options?: { data?: unknown; signal?: AbortSignal | null | undefined }): Promise<SavedSession>;
   /**
@@ -731,6 +732,7 @@ export type ErrorCode =
   | "unsupported_browser"
   // Sessions.
   | "session_not_found"
+  | "session_displaced"
   | "session_mismatch"
   // The engine.
   | "unloaded"

@@ -11,7 +11,7 @@
 // TELL { owner, from, id, message }, more about a request; ABORT { owner, from, id }; ANSWER { owner, to, id, answer }; GONE { owner }.
 
 import { PageLMError, aborted, unloaded } from "./errors.js";
-import { ANSWER } from "./protocol.js";
+import { ANSWER, REQUEST } from "./protocol.js";
 
 const HELLO = "hello";
 const OWNER = "owner";
@@ -21,6 +21,9 @@ const TELL = "tell";
 const ABORT = "abort";
 const REPLY = "answer";
 const GONE = "gone";
+
+/** Requests that leave their own tokens in the cache. */
+const CACHED = new Set([REQUEST.COMPLETE, REQUEST.SCORE, REQUEST.RANK, REQUEST.RESTORE, REQUEST.PROFILE]);
 
 /** Whether this page can share: without HTTPS there are no locks, and with site data blocked they are refused. */
 export async function canShare() {
@@ -285,6 +288,8 @@ class Host {
   /** client → { number, requests: id → { controller, tell, told } } */
   #clients = new Map();
   #lastNumber = 0;
+  /** Whose tokens are in the cache: the worker's answers come in the order of its work. */
+  #cachedBy = null;
 
   constructor(engine) {
     this.#engine = engine;
@@ -306,9 +311,17 @@ class Host {
       for (const more of told) tell(more);
       request.tell = tell;
     };
+    const hear = (part) => {
+      // One that waits for its turn has changed nothing yet.
+      if (CACHED.has(message.type) && part.phase !== "queued") this.#cachedBy = client;
+      // What is another's in the cache is not told.
+      const displaced = message.type === REQUEST.SAVE && this.#cachedBy !== client;
+      if (!displaced) answer(part);
+      else if (part.type === ANSWER.DONE) answer(ending(sessionDisplaced()));
+    };
     // The worker gives turns by this number.
-    const options = { signal: controller.signal, onAnswer: answer, onStart };
-    answer(await this.#engine.request({ ...message, client: number }, options).catch(ending));
+    const options = { signal: controller.signal, onAnswer: hear, onStart };
+    await this.#engine.request({ ...message, client: number }, options).then(hear, (error) => answer(ending(error)));
     requests.delete(id);
   }
 
@@ -334,6 +347,11 @@ class Host {
 /** The answer that ends a request with this error. */
 function ending({ code, message, data }) {
   return code === "aborted" ? { type: ANSWER.ABORTED } : { type: ANSWER.ERROR, code, message, data };
+}
+
+function sessionDisplaced() {
+  const message = "What is in the model's cache is not this page's: nothing has been asked here since another tab asked. Save right after an answer, or load with `shared: false`.";
+  return new PageLMError("session_displaced", message, {});
 }
 
 function engineMoved() {

@@ -106,6 +106,19 @@ test("progress ends with the load, also in a tab that takes over later", async (
   assert.equal(await second.evaluate(() => heard), 0);
 });
 
+test("a session is saved by the tab whose tokens are in the cache, and by no other", async (t) => {
+  const { tabs: [one, two] } = await openTabs(t, 2);
+  for (const tab of [one, two]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  const save = () => attempt(() => lm.sessions.save("mine"));
+  assert.equal(await one.evaluate(completionLength), 4);
+  assert.ok((await one.evaluate(save)).value.tokens >= 6);
+  assert.equal(await two.evaluate(completionLength), 4);
+  assert.equal((await one.evaluate(save)).error?.code, "session_displaced");
+  assert.equal((await one.evaluate(storedRecords)).filter(({ store }) => store === "parts").length, 1, "nothing of the other's is stored");
+  assert.equal(await one.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
+  assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
+});
+
 test("two in one page share, the first unloads, the second goes on", async (t) => {
   const { tabs: [page] } = await openTabs(t, 1);
   const outcome = await page.evaluate(async (url) => {
