@@ -119,6 +119,23 @@ test("a session is saved by the tab whose tokens are in the cache, and by no oth
   assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
 });
 
+test("an owner that hangs holds nobody up: not who waits for an answer, nor who comes later", async (t) => {
+  const { tabs: [owner, second, third] } = await openTabs(t, 3);
+  for (const tab of [owner, second]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  assert.equal(await second.evaluate(completionLength), 4);
+  // What a frozen tab is to the others.
+  const session = await owner.context().newCDPSession(owner);
+  await session.send("Debugger.enable");
+  owner.evaluate(() => { debugger; }).catch(() => {});
+  const patience = AbortSignal.timeout(20_000);
+  const inTime = (promise) => Promise.race([promise, new Promise((_, reject) => patience.addEventListener("abort", () => reject(new Error("still waiting after 20 s"))))]);
+  const [length] = await inTime(Promise.all([second.evaluate(completionLength), third.evaluate((url) => load(url).then(() => undefined), tinyUrl)]));
+  assert.equal(length, 4);
+  assert.equal(await third.evaluate(completionLength), 4);
+  await session.send("Debugger.resume").catch(() => {});
+  assert.equal(await second.evaluate(completionLength), 4, "the owner's return harms nothing");
+});
+
 test("two in one page share, the first unloads, the second goes on", async (t) => {
   const { tabs: [page] } = await openTabs(t, 1);
   const outcome = await page.evaluate(async (url) => {
