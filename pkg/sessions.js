@@ -6,7 +6,7 @@
 
 import { PageLMError, aborted, badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal } from "./request.js";
+import { abortSignal, object } from "./request.js";
 
 const DATABASE = "pagelm-sessions";
 const HEADS = "heads";
@@ -23,9 +23,11 @@ export class Sessions {
   }
 
   /** Keeps what is in the cache now, under this name; `data` is kept beside it. */
-  async save(id, { data = null, signal } = {}) {
+  async save(id, options = {}) {
     check(id);
-    return alone(id, abortSignal(signal), () => this.#save(id, data, signal ?? undefined));
+    const { data = null, signal } = object("options", options);
+    const copy = cloned(data);
+    return alone(id, abortSignal(signal), () => this.#save(id, copy, signal ?? undefined));
   }
 
   async #save(id, data, signal) {
@@ -58,8 +60,9 @@ export class Sessions {
   }
 
   /** Puts what was saved back into the cache: a prompt that begins so goes on from there. */
-  async restore(id, { signal } = {}) {
+  async restore(id, options = {}) {
     check(id);
+    const { signal } = object("options", options);
     const database = await open();
     let head;
     let parts;
@@ -146,6 +149,15 @@ function check(id) {
   if (typeof id !== "string" || id === "") throw badRequest("the name of a session must be a text");
 }
 
+/** `data` as the store will keep it: what cannot be kept is refused before anything is written. */
+function cloned(data) {
+  try {
+    return structuredClone(data);
+  } catch (error) {
+    throw badRequest(`\`data\` cannot be stored (${error.message})`);
+  }
+}
+
 /** Keys that begin so: arrays sort after everything else. */
 function range(prefix) {
   return IDBKeyRange.bound(prefix, [...prefix, []]);
@@ -159,7 +171,12 @@ function deleteParts(store, id, kept) {
 
 function open() {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
+    let request;
+    try {
+      request = indexedDB.open(DATABASE, 1);
+    } catch (error) {
+      return reject(typed(error)); // an opaque origin has no store
+    }
     request.onupgradeneeded = () => {
       request.result.createObjectStore(HEADS, { keyPath: "id" });
       request.result.createObjectStore(PARTS);

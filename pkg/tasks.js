@@ -2,7 +2,7 @@
 
 import { badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal, plain } from "./request.js";
+import { abortSignal, list, object, plain } from "./request.js";
 
 /** Tokens of an answer that is to be about as long as a text, beside twice its own. */
 const SLACK = 32;
@@ -23,22 +23,25 @@ export class Tasks {
   }
 
   /** See `PageLM.classify` in pagelm.d.ts. */
-  async classify(text, labels, { instruction, examples = [], calibrate = true, prompt = false, signal, onProgress } = {}) {
-    const names = [...labels];
+  async classify(text, labels, options = {}) {
+    const { instruction, examples = [], calibrate = true, prompt = false, signal, onProgress } = object("options", options);
+    const names = list("labels", labels);
+    const known = list("examples", examples);
+    if (known.some((example) => typeof example?.text !== "string" || typeof example.label !== "string")) throw badRequest("`examples` must be objects with the texts `text` and `label`");
     if (names.length < 2 || names.some((label) => typeof label !== "string" || label === "")) throw badRequest("`labels` must be two texts or more");
     const say = instruction ?? `Classify the text as one of: ${names.join(", ")}. Answer with the label alone.`;
     const messages = (subject) => [
       { role: "system", content: say },
-      ...examples.flatMap((example) => [
+      ...known.flatMap((example) => [
         { role: "user", content: example.text },
         { role: "assistant", content: example.label },
       ]),
       { role: "user", content: subject },
     ];
-    const options = { signal, onProgress };
+    const hooks = { signal, onProgress };
     // First what lies in the text's own prompt as well: what they share is cached.
-    const prior = calibrate ? await this.#rank(messages(NOTHING), names, options) : null;
-    const posterior = await this.#rank(messages(String(text)), names, options);
+    const prior = calibrate ? await this.#rank(messages(NOTHING), names, hooks) : null;
+    const posterior = await this.#rank(messages(String(text)), names, hooks);
     const scores = posterior.logprobs.map((logprob, i) => logprob - (prior ? prior.logprobs[i] : 0));
     const best = Math.max(...scores);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - best), 0);
@@ -53,22 +56,24 @@ export class Tasks {
   }
 
   /** See `PageLM.translate`. */
-  async translate(text, { to, from, prompt = false, ...options } = {}) {
+  async translate(text, options = {}) {
+    const { to, from, prompt = false, ...request } = single(options);
     if (typeof to !== "string" || to === "") throw badRequest("`to` must name the language to translate to");
     const say = `Translate the text${from ? ` from ${from}` : ""} to ${to}. Answer with the translation alone.`;
-    return this.#inParts(String(text), say, prompt, options);
+    return this.#inParts(String(text), say, prompt, request);
   }
 
   /** See `PageLM.summarize`. */
-  async summarize(text, { words = 60, prompt = false, ...options } = {}) {
+  async summarize(text, options = {}) {
+    const { words = 60, prompt = false, ...request } = single(options);
     if (!Number.isInteger(words) || words < 1) throw badRequest("`words` must be a whole number from 1 up");
     const say = (n) => `Summarize the text in at most ${n} words.`;
     const bound = { max_tokens: 3 * words + SLACK };
     const parts = await this.#parts(String(text));
-    if (parts.length === 1) return this.#one(parts[0], say(words), prompt, { ...bound, ...options });
+    if (parts.length === 1) return this.#one(parts[0], say(words), prompt, { ...bound, ...request });
     // The summary of the parts' summaries.
-    const before = await this.#inParts(String(text), say(Math.max(20, Math.round(words / 2))), prompt, { ...bound, ...options, onText: undefined });
-    const last = await this.summarize(before.text, { words, prompt, ...options });
+    const before = await this.#inParts(String(text), say(Math.max(20, Math.round(words / 2))), prompt, { ...bound, ...request, onText: undefined });
+    const last = await this.summarize(before.text, { words, prompt, ...request });
     return { text: last.text, usage: added(before.usage, last.usage), ...(prompt && { prompts: [...before.prompts, ...last.prompts] }) };
   }
 
@@ -140,6 +145,13 @@ export class Tasks {
     };
     return this.#engine.request({ type: REQUEST.RANK, ...plain({ messages, continuations }) }, { signal: abortSignal(signal), onAnswer });
   }
+}
+
+/** The options of a task that has one answer. */
+function single(options) {
+  const { n } = object("options", options);
+  if (n != null && n !== 1) throw badRequest("a task has one answer, so `n` must be 1");
+  return options;
 }
 
 function added(a, b) {

@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { DOCROOT } from "./fixtures.mjs";
 import { tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
+import { serve } from "./server.mjs";
 
 const site = await openSite();
 const tinyUrl = site.server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
@@ -129,6 +131,48 @@ test("saves and restores of one name at once do not harm each other", async (t) 
     return { refilled: restored.map(({ refilled }) => refilled), parts: stored.filter(({ store }) => store === "parts").length };
   }, tinyUrl);
   assert.deepEqual(outcome, { refilled: [false, false, false, false], parts: 1 });
+});
+
+test("whatever a caller gets wrong is a PageLMError", async (t) => {
+  const page = await site.blank(t);
+  const errors = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const calls = [
+      () => lm.tokenize("a", null),
+      () => lm.score("a", null),
+      () => lm.profile(null),
+      () => lm.countTokens([], null),
+      () => lm.classify("a"),
+      () => lm.classify("a", ["b", "c"], null),
+      () => lm.classify("a", ["b", "c"], { examples: [null] }),
+      () => lm.translate("a", null),
+      () => lm.translate("a", { to: "French", n: 2 }),
+      () => lm.summarize("a", { n: 2 }),
+      () => lm.sessions.save("a", { data: () => {} }),
+      () => lm.sessions.save("a", null),
+      () => lm.sessions.restore("a", null),
+    ];
+    const errors = [];
+    for (const call of calls) errors.push([String(call), (await attempt(call)).error?.code]);
+    return errors;
+  }, tinyUrl);
+  for (const [call, code] of errors) assert.equal(code, "bad_request", call);
+});
+
+test("where the browser refuses its store, sessions say so", async (t) => {
+  // A page without an origin of its own.
+  site.server.route("opaque.html", (_request, response) => {
+    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "sandbox allow-scripts" });
+    response.end("<!doctype html>\n<title>opaque</title>\n");
+  });
+  const files = await serve({ root: DOCROOT, cors: true });
+  t.after(() => files.stop());
+  const page = await site.open(t, "opaque.html");
+  const outcome = await page.evaluate(async (url) => {
+    const { Sessions } = await import(url);
+    return new Sessions(null, "none").list().catch(({ name, code }) => ({ name, code }));
+  }, files.url("pkg/sessions.js"));
+  assert.deepEqual(outcome, { name: "PageLMError", code: "storage_unavailable" });
 });
 
 describe("tasks", needsRealModel(), () => {
