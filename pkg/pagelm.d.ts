@@ -600,7 +600,10 @@ export interface Classification {
   prompt?: ChatMessage[];
 }
 
-/** How a task that answers in text is done: any field of a request, too. */
+/**
+ * How a task that answers in text is done: any field of a request, too. Unless `variables`
+ * says otherwise, a model that may reason or not does not.
+ */
 export interface TaskOptions extends GenerationOptions {
   /** Hears the text so far. */
   onText?: ((text: string) => void) | undefined;

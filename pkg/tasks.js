@@ -12,6 +12,9 @@ const SHARE_OF_CONTEXT = 0.5;
 /** Stands for the text where one asks how probable a label is without it. */
 const NOTHING = "N/A";
 
+/** A task is short: a model that may reason or not is not to spend its tokens on that. */
+const QUICK = { enable_thinking: false };
+
 /** The tasks of one loaded model. */
 export class Tasks {
   #lm;
@@ -60,7 +63,7 @@ export class Tasks {
     const { to, from, prompt = false, ...request } = single(options);
     if (typeof to !== "string" || to === "") throw badRequest("`to` must name the language to translate to");
     const say = `Translate the text${from ? ` from ${from}` : ""} to ${to}. Answer with the translation alone.`;
-    return this.#inParts(String(text), say, prompt, request);
+    return this.#inParts(await this.#parts(String(text)), say, prompt, request);
   }
 
   /** See `PageLM.summarize`. */
@@ -71,21 +74,24 @@ export class Tasks {
     const bound = { max_tokens: 3 * words + SLACK };
     const parts = await this.#parts(String(text));
     if (parts.length === 1) return this.#one(parts[0], say(words), prompt, { ...bound, ...request });
-    // The summary of the parts' summaries.
-    const before = await this.#inParts(String(text), say(Math.max(20, Math.round(words / 2))), prompt, { ...bound, ...request, onText: undefined });
+    // The summary of the parts' summaries. Each is half its part at most, so that there is an end.
+    const hidden = { ...bound, ...request, onText: undefined };
+    const before = await this.#inParts(parts, say(Math.max(20, Math.round(words / 2))), prompt, hidden, 0.5);
+    // What was cut within a character may take more tokens than it had.
+    if ((await this.#lm.tokenize(before.text)).length >= (await this.#lm.tokenize(String(text))).length) return before;
     const last = await this.summarize(before.text, { words, prompt, ...request });
     return { text: last.text, usage: added(before.usage, last.usage), ...(prompt && { prompts: [...before.prompts, ...last.prompts] }) };
   }
 
-  /** One request for each part of the text, joined. */
-  async #inParts(text, say, prompt, options) {
+  /** One request for each part, joined. */
+  async #inParts(parts, say, prompt, options, share) {
     const { onText } = options;
     let done = "";
     let usage = null;
     const prompts = [];
-    for (const part of await this.#parts(text)) {
+    for (const part of parts) {
       const before = done === "" ? "" : `${done}\n\n`;
-      const answer = await this.#one(part, say, prompt, { ...options, onText: onText && ((text) => onText(before + text)) });
+      const answer = await this.#one(part, say, prompt, { ...options, onText: onText && ((text) => onText(before + text)) }, share);
       done = before + answer.text;
       usage = added(usage, answer.usage);
       prompts.push(...(answer.prompts ?? []));
@@ -93,13 +99,16 @@ export class Tasks {
     return { text: done, usage, ...(prompt && { prompts }) };
   }
 
-  async #one(text, say, prompt, { onText, signal, onProgress, ...request }) {
+  /** The answer about one part: with `share`, of so much of its tokens at most. */
+  async #one(text, say, prompt, { onText, signal, onProgress, ...request }, share) {
     const messages = [
       { role: "system", content: say },
       { role: "user", content: text },
     ];
-    const most = 2 * (await this.#lm.tokenize(text)).length + SLACK;
-    const stream = await this.#lm.chat.completions.create({ temperature: 0, max_tokens: most, ...request, messages, stream: true }, { signal, onProgress });
+    const tokens = (await this.#lm.tokenize(text)).length;
+    const most = share === undefined ? Infinity : Math.max(1, Math.floor(share * tokens));
+    const max_tokens = Math.min(request.max_tokens ?? 2 * tokens + SLACK, most);
+    const stream = await this.#lm.chat.completions.create({ temperature: 0, variables: QUICK, ...request, max_tokens, messages, stream: true }, { signal, onProgress });
     let answer = "";
     let usage = null;
     for await (const chunk of stream) {

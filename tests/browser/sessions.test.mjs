@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { DOCROOT } from "./fixtures.mjs";
-import { tinyLlama, writeGguf } from "./gguf.mjs";
+import { string, tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 import { serve } from "./server.mjs";
@@ -157,6 +157,34 @@ test("whatever a caller gets wrong is a PageLMError", async (t) => {
     return errors;
   }, tinyUrl);
   for (const [call, code] of errors) assert.equal(code, "bad_request", call);
+});
+
+test("summarize ends, whatever the model answers", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    // It never ends by itself, and its "summary" would be as long as the context.
+    const text = "The sea is deep. ".repeat(40);
+    return attempt(() => lm.summarize(text, { max_tokens: 4000, ignore_eos: true, prompt: true, signal: AbortSignal.timeout(15_000) }).then(({ prompts }) => prompts.length));
+  }, tinyUrl);
+  assert.ok(outcome.value > 10, JSON.stringify(outcome));
+});
+
+test("tasks ask a model that may reason not to", async (t) => {
+  const template = "{% for message in messages %}{{ message.content }} {% endfor %}{% if enable_thinking is defined and not enable_thinking %}in short: {% endif %}";
+  const { metadata, tensors } = tinyLlama();
+  const model = writeGguf({ metadata: { ...metadata, "tokenizer.chat_template": string(template) }, tensors });
+  const page = await site.blank(t);
+  const counts = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const { usage, prompts } = await lm.translate("a", { to: "French", prompt: true });
+    const of = async (variables) => (await lm.render(prompts[0], { variables })).tokens.length;
+    const asked = await lm.translate("a", { to: "French", variables: {} });
+    return [usage.prompt_tokens, await of({ enable_thinking: false }), asked.usage.prompt_tokens, await of({})];
+  }, site.server.route("models/reasons.gguf", routes.bytes(model)));
+  assert.equal(counts[0], counts[1]);
+  assert.equal(counts[2], counts[3]);
+  assert.notEqual(counts[0], counts[2]);
 });
 
 test("where the browser refuses its store, sessions say so", async (t) => {
