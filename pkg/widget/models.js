@@ -1,6 +1,8 @@
 // The models of all widgets on this page: widgets with the same model and options have one
 // engine. Nothing here loads the library before it is asked to.
 
+import { nameOf, sizeOf } from "../about.js";
+
 /** key → { promise, users }. */
 const loaded = new Map();
 
@@ -47,28 +49,21 @@ async function load(url, options, { listeners, controller }) {
   return PageLM.load(url, { ...options, onProgress, signal: controller.signal });
 }
 
-/** What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored. */
+/**
+ * What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored.
+ *
+ * @throws {Error} if `url` is no address
+ */
 export async function describe(url, size) {
+  if (!URL.canParse(url, document.baseURI)) throw new Error(`“${url}” is not the address of a model.`);
   const address = new URL(url, document.baseURI);
-  const name = decodeURIComponent(address.pathname.split("/").at(-1)).replace(/\.gguf$/i, "");
-  const about = { name, host: address.host, bytes: size, stored: false };
+  address.hash = "";
+  const about = { name: nameOf(address), host: address.host, bytes: size, stored: false };
   const { models } = await import("../models.js");
   const found = await models().catch(() => []);
-  address.hash = "";
   const copy = found.find((model) => model.complete && model.url === address.href);
   if (copy) return { ...about, bytes: copy.bytes, stored: true };
-  if (about.bytes === null) about.bytes = await lengthOf(address);
-  return about;
-}
-
-async function lengthOf(address) {
-  try {
-    const response = await fetch(address, { method: "HEAD" });
-    const length = Number(response.headers.get("Content-Length"));
-    return response.ok && length > 0 ? length : null;
-  } catch {
-    return null; // the load itself will say what is wrong
-  }
+  return { ...about, bytes: size ?? (await sizeOf(address)) };
 }
 
 /** Bytes for people. */

@@ -258,6 +258,23 @@ describe("the example pages", needsRealModel(), () => {
   }
 });
 
+test("the size of a model is that of all its files", async (t) => {
+  const page = await site.open(t, "blank.html");
+  const json = Buffer.from(JSON.stringify({ pagelm: 1, bytes: 123_456 }));
+  server.route("models/packed/pagelm.json", routes.bytes(json));
+  for (const [i, length] of [1000, 200, 30].entries()) server.route(`models/split-0000${i + 1}-of-00003.gguf`, routes.bytes(Buffer.alloc(length)));
+  server.route("models/half-00001-of-00002.gguf", routes.bytes(Buffer.alloc(1000)));
+  const sizes = await page.evaluate(async () => {
+    const { describe } = await import("/pkg/widget/models.js");
+    const sizes = {};
+    for (const file of ["packed/pagelm.json", "split-00001-of-00003.gguf", "half-00001-of-00002.gguf", "none.gguf", "none.json"]) {
+      sizes[file] = (await describe(`/models/${file}`, null)).bytes;
+    }
+    return sizes;
+  });
+  assert.deepEqual(sizes, { "packed/pagelm.json": 123_456, "split-00001-of-00003.gguf": 1230, "half-00001-of-00002.gguf": null, "none.gguf": null, "none.json": null });
+});
+
 test("nothing of an answer is read as HTML, and what models write of Markdown is", async (t) => {
   const page = await site.open(t, "blank.html");
   const html = (text) => page.evaluate(async (text) => {

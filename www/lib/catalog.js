@@ -17,8 +17,6 @@ import { recall } from "./preferences.js";
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
 
-const HEAD_TIMEOUT_MS = 4000;
-
 /**
  * The model to show, without its size where only the server knows that.
  * @returns {Promise<Model>}
@@ -51,30 +49,9 @@ export async function defaultModel() {
   return list.find(({ id }) => id === list.defaultId);
 }
 
-/** Bytes of a file by a HEAD request; undefined where the server does not tell. */
+/** Bytes of a model, or null; asked of its server. */
 export async function sizeOf(url) {
-  try {
-    const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(HEAD_TIMEOUT_MS) });
-    const length = Number(answer.headers.get("Content-Length"));
-    return answer.ok && length > 0 ? length : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The file's name without its ending: all we know of a model that is not listed. */
-export function nameOf(url) {
-  const file = decoded(new URL(url).pathname.split("/").at(-1));
-  return file.replace(/\.gguf$/i, "") || new URL(url).host;
-}
-
-/** Without %-escapes, where they are whole. */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return (await import("../pkg/about.js")).sizeOf(url);
 }
 
 /** Where a file comes from, in words: this site, or an address elsewhere. */
@@ -105,7 +82,9 @@ export async function listed() {
   return list;
 }
 
-function unlisted(url) {
+async function unlisted(url) {
+  // Not at the top: that the package is not there is told by the page itself.
+  const { nameOf } = await import("../pkg/about.js");
   const name = nameOf(url);
   return { url, name, short: shortOf(name) };
 }
