@@ -201,6 +201,14 @@ describe("the example pages", needsRealModel(), () => {
     await widget(page).getByRole("button", { name: "New conversation" }).click();
     assert.equal(await widget(page).locator(".turn").count(), 0);
 
+    // A conversation that is left in the middle of an answer leaves nothing in the new one.
+    await widget(page).getByRole("textbox").fill("Write a long story about the sea.");
+    await widget(page).getByRole("textbox").press("Enter");
+    await page.waitForFunction(() => document.querySelector("page-lm").shadowRoot.querySelector(".turn .assistant p:not(.wait)"));
+    await widget(page).getByRole("button", { name: "New conversation" }).click();
+    await widget(page).getByRole("button", { name: "Send" }).waitFor();
+    assert.deepEqual(await page.evaluate(() => document.querySelector("page-lm").messages), []);
+
     // A download that is cancelled can be begun again.
     server.route("models/slow.gguf", routes.trickleFile(REAL_MODEL_FILE, { piece: 100_000, ms: 20 }));
     await page.evaluate(() => {
