@@ -15,10 +15,11 @@ export async function acquire(url, options, onProgress, signal) {
   const key = JSON.stringify([url, options]);
   let entry = loaded.get(key);
   if (!entry) {
-    entry = { users: 0, listeners: new Set(), controller: new AbortController() };
-    entry.promise = load(url, options, entry);
-    entry.promise.catch(() => loaded.delete(key));
-    loaded.set(key, entry);
+    const made = { users: 0, listeners: new Set(), controller: new AbortController() };
+    made.promise = load(url, options, made);
+    // By then another may have its place.
+    made.promise.catch(() => loaded.get(key) === made && loaded.delete(key));
+    loaded.set(key, (entry = made));
   }
   entry.users++;
   entry.listeners.add(onProgress);

@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 import { DOCROOT, PROJECT, REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
+import { tinyLlama, writeGguf } from "./gguf.mjs";
 import { complaints, needsRealModel, openSite } from "./harness.mjs";
 import { frameworks } from "./frameworks.mjs";
 import * as routes from "./routes.mjs";
@@ -281,6 +282,27 @@ test("the size of a model is that of all its files", async (t) => {
     return sizes;
   });
   assert.deepEqual(sizes, { "packed/pagelm.json": 123_456, "split-00001-of-00003.gguf": 1230, "half-00001-of-00002.gguf": null, "none.gguf": null, "none.json": null });
+});
+
+test("a load that was given up does not take the next one's place", async (t) => {
+  const page = await site.open(t, "blank.html");
+  const url = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+  const outcome = await page.evaluate(async (url) => {
+    const { acquire, release } = await import("/pkg/widget/models.js");
+    const controller = new AbortController();
+    const given = acquire(url, {}, () => {}, controller.signal).catch(({ name }) => name);
+    controller.abort();
+    const one = acquire(url, {}, () => {});
+    const name = await given;
+    await one;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const two = await acquire(url, {}, () => {});
+    const same = two === (await one);
+    release(url, {});
+    release(url, {});
+    return { name, same, after: await two.tokenize("a").then(() => "works", ({ code }) => code) };
+  }, url);
+  assert.deepEqual(outcome, { name: "AbortError", same: true, after: "unloaded" });
 });
 
 test("nothing of an answer is read as HTML, and what models write of Markdown is", async (t) => {
