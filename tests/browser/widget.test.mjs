@@ -218,6 +218,20 @@ describe("the example pages", needsRealModel(), () => {
       document.body.append(element);
     });
     await widget(page).getByText(/needs the attribute/).waitFor();
+    // What is no address is said, to a question as well, and the next one is taken.
+    for (const model of ["http://", "../../models/50%.gguf"]) {
+      const asked = page.evaluate((model) => {
+        const element = [...document.querySelectorAll("page-lm")].at(-1);
+        element.setAttribute("model", model);
+        return element.ask("Hello?").catch(({ name, message }) => ({ name, message }));
+      }, model);
+      if (model === "http://") assert.match((await asked).message, /“http:\/\/” is not the address/);
+      else {
+        await widget(page).getByText(/50%/).first().waitFor();
+        await page.evaluate(() => [...document.querySelectorAll("page-lm")].at(-1).setAttribute("model", "../../models/other.gguf"));
+        assert.equal((await asked).name, "AbortError", "the question does not wait for a model that is no more");
+      }
+    }
     await page.evaluate(() => [...document.querySelectorAll("page-lm")].at(-1).setAttribute("model", "../../models/slow.gguf"));
     await widget(page).getByRole("button", { name: /^Download/ }).click();
     await widget(page).getByText(/^Downloading: \d+ MB of 98 MB/).waitFor();
