@@ -79,6 +79,18 @@ describe("the example pages", needsRealModel(), () => {
     assert.equal(await page.evaluate(() => document.querySelector("page-lm").shadowRoot.activeElement?.part.value), "agree");
     await page.waitForTimeout(300); // the panel has risen
     await picture(page, "plain-consent");
+    // Who writes while the server is asked for the size is not interrupted, nor is who reads the page.
+    const focused = (page) => page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.localName ?? document.activeElement?.localName);
+    for (const [act, expected] of [
+      [() => widget(page).getByRole("textbox").pressSequentially("Whe"), "textarea"],
+      [() => page.evaluate(() => document.activeElement.blur()), "body"],
+    ]) {
+      await act();
+      await page.evaluate(() => document.querySelector("page-lm").setAttribute("model", document.querySelector("page-lm").getAttribute("model") + "#"));
+      await widget(page).getByText(/98 MB/).first().waitFor();
+      assert.equal(await focused(page), expected);
+    }
+    await widget(page).locator("[part~=agree]").focus();
     const bytes = fetched(page);
     assert.ok(bytes < BEFORE_CONSENT, `${bytes} bytes before the visitor agreed`);
     assert.ok(!page.requested.some((file) => file.includes("/wasm/") || file.endsWith("worker.js")));
@@ -92,8 +104,9 @@ describe("the example pages", needsRealModel(), () => {
           document.addEventListener("page-lm-answer", () => resolve(heard));
         }),
     );
-    await widget(page).getByRole("button", { name: /^Download/ }).click();
+    await page.keyboard.press("Enter");
     await widget(page).locator("progress").waitFor();
+    assert.equal(await page.evaluate(() => document.querySelector("page-lm").shadowRoot.activeElement?.part.value), "cancel");
     await picture(page, "plain-progress");
     const answer = await answered(page, "When is the museum closed?");
     assert.match(await answer.innerText(), /Monday/);
@@ -193,6 +206,8 @@ describe("the example pages", needsRealModel(), () => {
     await launcher(page).click();
     await widget(page).getByRole("button", { name: "Start" }).click();
     await page.waitForFunction(() => document.querySelector("page-lm").ready);
+    const focused = () => page.evaluate(() => document.querySelector("page-lm").shadowRoot.activeElement?.localName);
+    assert.equal(await focused(), "textarea", "the focus went with the sheet");
     await widget(page).getByRole("textbox").fill("Write a long story about the sea.");
     await widget(page).getByRole("textbox").press("Enter");
     await page.waitForFunction(() => document.querySelector("page-lm").shadowRoot.querySelector(".turn .assistant p:not(.wait)"));
@@ -201,6 +216,7 @@ describe("the example pages", needsRealModel(), () => {
     assert.equal(await page.evaluate(() => document.querySelector("page-lm").messages.length), 2);
     await widget(page).getByRole("button", { name: "New conversation" }).click();
     assert.equal(await widget(page).locator(".turn").count(), 0);
+    assert.equal(await focused(), "textarea", "the focus went with the button");
 
     // A conversation that is left in the middle of an answer leaves nothing in the new one.
     await widget(page).getByRole("textbox").fill("Write a long story about the sea.");
