@@ -104,6 +104,10 @@ export interface PageLMLabels {
   thinking: string;
   sources: string;
   stopped: string;
+  /** Under an answer that has reached `max-tokens`, or the end of the context. */
+  cut: string;
+  /** In place of an answer without text. */
+  empty: string;
   failed: string;
   retry: string;
   ready: string;

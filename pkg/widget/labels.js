@@ -22,6 +22,8 @@ export const LABELS = {
   thinking: "Thinking",
   sources: "From this page",
   stopped: "Stopped.",
+  cut: "Cut off: the answer has reached its longest.",
+  empty: "The model gave no answer.",
   failed: "The assistant could not start.",
   retry: "Try again",
   ready: "The assistant is ready.",

@@ -43,10 +43,12 @@ export class Turn {
   end(text, { sources, finish_reason }) {
     this.#text = text;
     this.#draw();
-    if (finish_reason === "abort") this.#answer.append(build("p", { class: "fine" }, this.#words.stopped));
+    const { stopped, cut, empty } = this.#words;
+    const note = { abort: stopped, length: cut }[finish_reason] ?? (text.trim() === "" ? empty : null);
+    if (note) this.#answer.append(build("p", { class: "fine" }, note));
     if (sources.length > 0) this.#answer.append(this.#links(sources));
     this.#done();
-    this.#say(text);
+    this.#say([text, note].filter(Boolean).join("\n"));
   }
 
   fail(message) {

@@ -104,6 +104,7 @@ export class View {
 
   /** Says what will be downloaded, and asks. */
   askConsent({ name, host, size, stored }) {
+    this.#ready = false;
     const words = this.#words;
     const agree = button("agree", "primary", stored ? words.start : words.agree(size), this.#actions.agree);
     const decline = button("decline", "", words.decline, this.#actions.decline);

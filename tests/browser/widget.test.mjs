@@ -335,6 +335,20 @@ test("a load that was given up does not take the next one's place", async (t) =>
   assert.deepEqual(outcome, { name: "AbortError", same: true, after: "unloaded" });
 });
 
+test("an answer that is cut off, or has no text, says so", async (t) => {
+  const page = await site.open(t, "blank.html");
+  const shown = await page.evaluate(async () => {
+    const [{ Turn }, { LABELS }] = await Promise.all([import("/pkg/widget/turn.js"), import("/pkg/widget/labels.js")]);
+    return [["", "stop"], ["", "length"], ["Half a sen", "length"], ["Whole.", "stop"]].map(([text, finish_reason]) => {
+      let said;
+      const turn = new Turn("Why?", LABELS, () => {}, (words) => (said = words));
+      turn.end(text, { sources: [], finish_reason });
+      return [...turn.element.querySelectorAll(".assistant p")].map((p) => p.textContent).join(" | ") + (said ? "" : ", unsaid");
+    });
+  });
+  assert.deepEqual(shown, ["The model gave no answer.", "Cut off: the answer has reached its longest.", "Half a sen | Cut off: the answer has reached its longest.", "Whole."]);
+});
+
 test("nothing of an answer is read as HTML, and what models write of Markdown is", async (t) => {
   const page = await site.open(t, "blank.html");
   const html = (text) => page.evaluate(async (text) => {
