@@ -79,7 +79,7 @@ export class View {
     if (chips?.contains(this.#focused)) this.#parts.input.focus();
     chips?.remove();
     this.answering(true);
-    const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text));
+    const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text), () => this.#uncover());
     this.#turns.push(turn);
     this.#parts.clear.hidden = false;
     this.#pinned = true;
@@ -178,6 +178,13 @@ export class View {
     if (!open) launcher.querySelector("button").focus();
     // The question whether to download is about to come.
     else (sheet.querySelector("button") ?? (this.#ready ? input : panel)).focus();
+  }
+
+  /** Closes the panel where it covers the page, as on phones; whether it did. */
+  #uncover() {
+    const covers = !this.#inline && this.#parts.panel.getBoundingClientRect().width > 0.9 * innerWidth;
+    if (covers) this.#actions.close();
+    return covers;
   }
 
   /** What has the focus in here. */

@@ -293,6 +293,15 @@ describe("the example pages", needsRealModel(), () => {
         return (Math.max(text, sheet) + 0.05) / (Math.min(text, sheet) + 0.05);
       });
       assert.ok(contrast >= 4.5, `contrast ${contrast}`);
+      if (name !== "phone") return;
+      // A source is shown, not left behind the panel.
+      await widget(page).locator("[part~=agree]").click();
+      const answer = await answered(page, "When is the museum closed?");
+      await answer.getByRole("link", { name: "Opening hours" }).click();
+      await widget(page).locator(".panel").waitFor({ state: "hidden" });
+      assert.match(await page.evaluate(() => document.activeElement.textContent), /Monday|hours/i);
+      const place = await page.evaluate(() => document.activeElement.getBoundingClientRect().toJSON());
+      assert.ok(place.bottom > 0 && place.top < height, JSON.stringify(place));
     });
   }
 });
