@@ -27,6 +27,11 @@ export class PageLMElement extends HTMLElement {
   #answering = null;
   /** Resolves when the visitor has agreed: { promise, resolve, reject }. */
   #consent = null;
+  #sight = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    this.#sight.disconnect();
+    if (this.#isShown) this.#prepare().catch(() => {});
+  });
 
   connectedCallback() {
     this.#view ??= new View(this, this.#words(), this.#actions(), SHEETS);
@@ -38,6 +43,7 @@ export class PageLMElement extends HTMLElement {
     // A move within the page disconnects and connects again.
     queueMicrotask(() => {
       if (this.isConnected) return;
+      this.#sight.disconnect();
       this.stop();
       this.#loading?.controller.abort();
       this.#unload();
@@ -222,9 +228,12 @@ export class PageLMElement extends HTMLElement {
     }
   }
 
-  /** Prepares as far as there is somebody to see it. */
+  /** Prepares once there is somebody to see it: for a chat far down a page no server is asked. */
   #offer() {
-    if (this.#isShown) this.#prepare().catch(() => {});
+    this.#sight.disconnect();
+    if (!this.#isShown) return;
+    if (this.hasAttribute("inline")) this.#sight.observe(this);
+    else this.#prepare().catch(() => {});
   }
 
   #decline() {
