@@ -98,6 +98,7 @@ export interface PageLMLabels {
   start: string;
   decline: string;
   cancel: string;
+  /** By the phase of the load; what is missing is named as `download`. */
   loading: Record<string, string>;
   of: (loaded: string, total: string | null) => string;
   reading: string;
