@@ -96,7 +96,7 @@ async function refresh() {
   const { talk } = chat;
   if (!talk || talk.empty) return;
   const now = await archive.database.get("conversations", talk.id);
-  if (!now && chat.talk === talk && !chat.answering) return begin();
+  if (!now && talk.kept && chat.talk === talk && !chat.answering) return begin();
   if (now) Object.assign(talk.conversation, { title: now.title, named: now.named });
   showTitle();
   // A conversation has an address from its first message on.
