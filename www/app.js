@@ -177,6 +177,8 @@ const acts = {
   write: () => chat.focus(),
 };
 
+// An address of its own would be taken for a conversation's.
+element(".skip").addEventListener("click", (event) => (event.preventDefault(), chat.focus()));
 bar.begin.addEventListener("click", begin);
 bar.model.addEventListener("click", openModels);
 bar.settings.addEventListener("click", acts.settings);

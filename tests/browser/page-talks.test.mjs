@@ -192,6 +192,12 @@ describe("conversations", needsRealModel(), async () => {
     await assertText(page, "2 / 2");
     await answerEnds(page);
     assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
+    const address = page.url();
+    await page.getByRole("link", { name: "Skip to the question" }).focus();
+    await page.keyboard.press("Enter");
+    assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
+    assert.equal(page.url(), address);
+    assert.equal(await page.getByRole("article").count(), 2, "the conversation is left");
     await page.keyboard.press("Control+B");
     await list(page).waitFor({ state: "hidden" });
     await page.keyboard.press("Control+B");
