@@ -156,7 +156,7 @@ function take(files) {
 
 /** What the buttons under an error do, by remedy. */
 const remedies = {
-  retry: () => (host.PageLM ? host.load() : location.reload()),
+  retry: () => (host.PageLM && host.model ? host.load() : location.reload()),
   reload: () => host.reload(),
   unstored: () => host.reload({ cache: false }),
   single: () => host.reload({ threads: 1 }),

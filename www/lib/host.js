@@ -29,8 +29,9 @@ export class Host extends EventTarget {
   /** Finds out which model this page is about, and loads it if that needs no download. */
   async start() {
     try {
-      this.model = await chosenModel();
+      // First, as another model may be chosen in place of one that is not to be had.
       ({ PageLM: this.PageLM } = await openLibrary());
+      this.model = await chosenModel();
       await this.#open();
     } catch (error) {
       this.#fail(error);
