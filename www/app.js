@@ -77,6 +77,8 @@ function whenReady(act) {
 async function open() {
   const id = location.hash.slice(1);
   const talk = (id && (await archive.open(id))) || archive.begin(readSettings());
+  // Another may have been chosen meanwhile.
+  if (location.hash.slice(1) !== id) return;
   chat.show(talk);
   sidebar.current = talk.id;
   showTitle();

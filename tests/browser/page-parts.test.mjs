@@ -28,4 +28,26 @@ describe("parts of the chat app", async () => {
     });
     assert.deepEqual(shown, { before: [1, true], problems: 0, old: false, now: true });
   });
+
+  test("a model that is chosen while the page asks about another stays chosen", async (t) => {
+    const page = await site.open(t, "blank.html");
+    site.server.route("models/late.gguf", async (_request, response) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      response.writeHead(200, { "Content-Length": 5 }).end();
+    });
+    const states = await page.evaluate(async () => {
+      const { Host } = await import("/lib/host.js");
+      const host = new Host();
+      ({ PageLM: host.PageLM } = await import("/pkg/pagelm.js"));
+      const states = [];
+      host.addEventListener("state", () => states.push([host.state, host.model.name]));
+      const model = (file) => ({ url: new URL(`/models/${file}`, location.href).href, name: file, short: file });
+      const late = host.use(model("late.gguf"));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await host.use(model("soon.gguf"));
+      await late;
+      return states;
+    });
+    assert.deepEqual(states, [["asking", "soon.gguf"]]);
+  });
 });

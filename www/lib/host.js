@@ -109,14 +109,22 @@ export class Host extends EventTarget {
   }
 
   async #open() {
-    this.stored = await storedCopy(this.PageLM, this.model.url);
+    const { model } = this;
+    const stored = await storedCopy(this.PageLM, model.url);
+    if (this.model !== model) return;
+    this.stored = stored;
     if (this.stored?.complete || this.model.local) await this.load();
     else await this.#ask();
   }
 
   async #ask() {
-    this.stored = await storedCopy(this.PageLM, this.model.url);
-    this.model.bytes ??= await sizeOf(this.model.url);
+    const { model } = this;
+    const loading = this.#loading;
+    const stored = await storedCopy(this.PageLM, model.url);
+    model.bytes ??= await sizeOf(model.url);
+    // Another may have been chosen meanwhile, or this one be loading.
+    if (this.model !== model || this.#loading !== loading) return;
+    this.stored = stored;
     this.#enter("asking");
   }
 
