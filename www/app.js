@@ -47,7 +47,9 @@ async function start() {
   if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
   await takeWhatCame();
   // It may load the page once more, isolated: no model is loaded before that.
-  await startShell({ busy: () => chat.answering, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });
+  const busy = () => chat.answering || host.state === "loading";
+  const begun = () => !["starting", "asking"].includes(host.state) || !chat.talk.empty || chat.draft.text !== "";
+  await startShell({ busy, begun, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });
   await host.start();
 }
 

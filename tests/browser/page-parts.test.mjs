@@ -2,11 +2,15 @@
 // wrong, or come in another order.
 
 import assert from "node:assert/strict";
+import path from "node:path";
 import { describe, test } from "node:test";
+import { question } from "./app.mjs";
+import { DOCROOT } from "./fixtures.mjs";
 import { openSite } from "./harness.mjs";
+import { sendFile } from "./server.mjs";
 
 describe("parts of the chat app", async () => {
-  const site = await openSite({ contextOptions: { serviceWorkers: "block" } });
+  const site = await openSite();
 
   test("an answer that is asked for again shows nothing of the failed one", async (t) => {
     const page = await site.open(t, "blank.html");
@@ -50,4 +54,18 @@ describe("parts of the chat app", async () => {
     });
     assert.deepEqual(states, [["asking", "soon.gguf"]]);
   });
+});
+
+test("a service worker that comes late does not take a page away that is in use", async (t) => {
+  const site = await openSite({ isolated: false });
+  site.server.route("sw.js", async (request, response) => {
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    await sendFile(request, response, path.join(DOCROOT, "sw.js"));
+  });
+  const page = await site.open(t, "");
+  await page.evaluate(() => (globalThis.sameDocument = true));
+  await question(page).fill("Why is");
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 20_000 });
+  await page.waitForTimeout(500);
+  assert.ok(await page.evaluate(() => globalThis.sameDocument), "the page was loaded again");
 });
