@@ -82,7 +82,11 @@ function mayReload() {
 }
 
 function watch(registration, page) {
-  const offer = (worker) => page.offer(() => worker.postMessage({ type: "activate" }));
+  const activate = async (worker) => {
+    await idle(page);
+    worker.postMessage({ type: "activate" });
+  };
+  const offer = (worker) => page.offer(() => activate(worker));
   if (registration.waiting && navigator.serviceWorker.controller) offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
     // The very first one is no update.
@@ -97,6 +101,10 @@ function watch(registration, page) {
 
 /** Another version has taken over: this page becomes one of it, after the answer that it writes. */
 async function reload(page) {
-  while (page.busy()) await new Promise((resolve) => setTimeout(resolve, 250));
+  await idle(page);
   location.reload();
+}
+
+async function idle(page) {
+  while (page.busy()) await new Promise((resolve) => setTimeout(resolve, 250));
 }
