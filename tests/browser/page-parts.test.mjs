@@ -33,6 +33,26 @@ describe("parts of the chat app", async () => {
     assert.deepEqual(shown, { before: [1, true], problems: 0, old: false, now: true });
   });
 
+  test("a menu that is closed listens to nothing any more", async (t) => {
+    const page = await site.open(t, "blank.html");
+    const session = await page.context().newCDPSession(page);
+    const listeners = async () => {
+      const { result } = await session.send("Runtime.evaluate", { expression: "window" });
+      return (await session.send("DOMDebugger.getEventListeners", { objectId: result.objectId })).listeners.filter(({ type }) => type === "resize").length;
+    };
+    await page.evaluate(async () => {
+      const { openMenu } = await import("/views/menu.js");
+      const button = document.createElement("button");
+      document.body.append(button);
+      for (let i = 0; i < 5; i++) {
+        openMenu(button, [{ label: "One", act: () => {} }]);
+        document.querySelector("[role=menuitem]").click();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    });
+    assert.equal(await listeners(), 0);
+  });
+
   test("a model that is chosen while the page asks about another stays chosen", async (t) => {
     const page = await site.open(t, "blank.html");
     site.server.route("models/late.gguf", async (_request, response) => {

@@ -22,8 +22,10 @@ describe("conversations", needsRealModel(), async () => {
     await askAndWait(page, "Why is the sea salty?");
     await menu(page, "Why is the sea salty?", "Rename…");
     await page.getByLabel("Name", { exact: true }).fill("Ozean");
-    await button(page, "Rename").click();
+    await page.keyboard.press("Enter");
     await list(page).getByRole("link", { name: "Ozean" }).waitFor();
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+    await until(async () => (await focused()) === "More for Ozean", "the focus is lost with the old list");
     assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), "Ozean");
 
     await page.keyboard.press("Control+K");
@@ -35,8 +37,9 @@ describe("conversations", needsRealModel(), async () => {
     await until(async () => (await list(page).getByRole("link").count()) === 2, "the list is not whole again");
 
     await menu(page, "Ozean", "Delete…");
-    await button(page, "Delete").click();
+    await button(page, "Delete").press("Enter");
     await list(page).getByRole("link", { name: "Ozean" }).waitFor({ state: "detached" });
+    await until(async () => (await focused()) === "More for Name the capital of France.", "the focus is lost with what was deleted");
     await page.reload();
     await loaded(page);
     assert.match(await lastAnswer(page), /Paris/);

@@ -37,7 +37,7 @@ export async function modelAt(address, base = window.location.href) {
   return (await listed()).find((model) => model.url === url) ?? unlisted(url);
 }
 
-/** A file of this device as a model. Who is done with it calls `URL.revokeObjectURL`. */
+/** A file of this device as a model. Who is done with it calls `URL.revokeObjectURL`, as Host does. */
 export function localModel(file) {
   const name = file.name.replace(/\.gguf$/i, "");
   return { url: URL.createObjectURL(file), name, short: shortOf(name), bytes: file.size, local: true };

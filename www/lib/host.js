@@ -42,6 +42,8 @@ export class Host extends EventTarget {
   async use(model) {
     if (model.url === this.model?.url && this.state === "ready") return;
     await this.#end();
+    // A file of this device is held as long as its address lives.
+    if (this.model?.local && this.model.url !== model.url) URL.revokeObjectURL(this.model.url);
     this.model = model;
     this.#options = {};
     await this.#open();
