@@ -13,7 +13,6 @@ import { recall } from "./preferences.js";
  * @property {string} [licence] SPDX name
  * @property {string} [source] page about the model
  * @property {number} [memory] bytes of memory that it takes, where known
- * @property {object} [sampling] request fields that suit it
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
 

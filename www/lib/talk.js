@@ -126,16 +126,6 @@ export class Talk {
     await this.#archive.save(this.conversation);
   }
 
-  /** Ends the conversation with this message, for another to be added. */
-  endWith(message) {
-    this.conversation.leaf = message?.id ?? null;
-  }
-
-  async rename(title) {
-    Object.assign(this.conversation, { title, named: true });
-    await this.#archive.save(this.conversation);
-  }
-
   /** Settings of a conversation nobody has spoken in yet are kept with its first message. */
   async set(settings) {
     this.conversation.settings = settings;
