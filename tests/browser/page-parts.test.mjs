@@ -53,6 +53,21 @@ describe("parts of the chat app", async () => {
     assert.equal(await listeners(), 0);
   });
 
+  test("the page stays out of reach until nothing covers it", async (t) => {
+    const page = await site.open(t, "");
+    await page.setViewportSize({ width: 400, height: 800 });
+    await page.getByRole("button", { name: "Inspect", exact: true }).click();
+    await page.getByRole("heading", { name: "Inspect" }).waitFor();
+    const inert = () => page.evaluate(() => document.querySelector("#page").inert);
+    const states = [await inert()];
+    for (const key of ["Control+B", "Control+B"]) {
+      await page.keyboard.press(key);
+      states.push(await inert());
+    }
+    await page.getByRole("button", { name: "Close Inspect" }).click();
+    assert.deepEqual([...states, await inert()], [true, true, true, false]);
+  });
+
   test("a model that is chosen while the page asks about another stays chosen", async (t) => {
     const page = await site.open(t, "blank.html");
     site.server.route("models/late.gguf", async (_request, response) => {
