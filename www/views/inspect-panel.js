@@ -87,7 +87,7 @@ class Inspect extends HTMLElement {
     const reading = new AbortController();
     this.#reading = reading;
     const { signal } = reading;
-    this.#say("Reading the answer once more, to see what the model foretold…");
+    this.#say("Reading the answer once more, to see what the model predicted…");
     try {
       const onProgress = ({ loaded, total }) => this.#say(`Reading: ${integer(loaded)} of ${integer(total)} tokens…`);
       const analysis = await analyse(lm, messages, message.text, { signal, onProgress });

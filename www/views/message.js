@@ -164,9 +164,9 @@ class Message extends HTMLElement {
 
   #note() {
     const { state, text, trace } = this.#message;
-    if (state === "done") return text ? "" : "The model said nothing.";
+    if (state === "done") return text ? "" : "The model gave no answer.";
     if (state === "stopped" && !text) return "Stopped before the first word.";
-    if (state === "length") return `Cut off after ${integer(trace?.usage?.completion_tokens ?? 0)} tokens, the longest answer of the settings or the end of the context.`;
+    if (state === "length") return `Cut off after ${integer(trace?.usage?.completion_tokens ?? 0)} tokens: the limit in the settings, or the context is full.`;
     return NOTES[state];
   }
 

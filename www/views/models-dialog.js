@@ -106,7 +106,7 @@ class Models extends HTMLElement {
 
   async #tellRoom() {
     const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
-    this.#room.textContent = estimate?.quota ? `This browser gives this site ${bytes(estimate.quota)}; ${bytes(estimate.usage ?? 0)} of it are used.` : "";
+    this.#room.textContent = estimate?.quota ? `${bytes(estimate.usage ?? 0)} of ${bytes(estimate.quota)} used on this site.` : "";
   }
 }
 

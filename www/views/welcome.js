@@ -34,7 +34,7 @@ class Welcome extends HTMLElement {
 function wanted(model, copy) {
   const size = model.bytes ?? copy?.total;
   if (!size) return "Download";
-  return copy?.bytes > 0 && copy.bytes < size ? `Download the other ${bytes(size - copy.bytes)}` : `Download ${bytes(size)}`;
+  return copy?.bytes > 0 && copy.bytes < size ? `Download the remaining ${bytes(size - copy.bytes)}` : `Download ${bytes(size)}`;
 }
 
 customElements.define("pl-welcome", Welcome);
