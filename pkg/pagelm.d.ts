@@ -252,8 +252,8 @@ export interface GenerationOptions {
 export interface ChatMessage {
   role: "system" | "developer" | "user" | "assistant" | "tool" | (string & {});
   content?: string | readonly { type: "text"; text: string }[] | null | undefined;
-  /** Whatever else the model's template reads. */
-  [field: string]: unknown;
+  /** Whatever else the model's template reads. `any`, so that interfaces without an index fit too. */
+  [field: string]: any;
 }
 
 /** What the model's template reads besides the messages. */
@@ -604,7 +604,7 @@ export interface Classification {
  * How a task that answers in text is done: any field of a request, too. Unless `variables`
  * says otherwise, a model that may reason or not does not.
  */
-export interface TaskOptions extends GenerationOptions {
+export interface TaskOptions extends GenerationOptions, Pick<TemplateOptions, "variables"> {
   /** Hears the text so far. */
   onText?: ((text: string) => void) | undefined;
   /** Whether to tell the messages that were asked. Default: `false`. */

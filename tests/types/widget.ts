@@ -21,6 +21,8 @@ export async function use(): Promise<void> {
   element.toggle();
   element.close();
   const messages: PageLMMessage[] = element.messages;
+  // The conversation goes on as a request.
+  void element.lm?.chat.completions.create({ messages });
   element.clear();
   show(`${messages.length} ${element.ready} ${element.lm?.info.threads}`);
   // @ts-expect-error the model is loaded by `load`
