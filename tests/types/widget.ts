@@ -14,6 +14,11 @@ export async function use(): Promise<void> {
   const names: (keyof PageLMEvents)[] = ["page-lm-open", "page-lm-close", "page-lm-consent", "page-lm-decline", "page-lm-progress", "page-lm-ready", "page-lm-question", "page-lm-error"];
   for (const name of names) element.addEventListener(name, () => show(name));
   element.addEventListener("page-lm-error", ({ detail }) => show(detail.error.message));
+  // Those of every element keep their types.
+  element.addEventListener("keydown", ({ key }) => show(key));
+  const heard = ({ detail }: PageLMEvents["page-lm-answer"]) => show(detail.text);
+  element.addEventListener("page-lm-answer", heard);
+  element.removeEventListener("page-lm-answer", heard);
   element.open();
   await element.load();
   show(await element.ask("Hello?"));
