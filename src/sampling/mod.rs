@@ -119,8 +119,7 @@ impl Sampler {
     /// Tells that tokens have gone from the history, which was the one of the last call and
     /// the token chosen then. Those of the answer still count for its penalties.
     pub fn forget(&mut self, gone: &Range<usize>) {
-        let left = |at: usize| at - gone.len().min(at.saturating_sub(gone.start));
-        self.answer = left(self.answer);
+        self.answer -= gone.len().min(self.answer.saturating_sub(gone.start));
         if let Some(frequencies) = &mut self.frequencies {
             frequencies.forget(gone);
         }
