@@ -5,8 +5,8 @@ mod common;
 mod gguf_writer;
 
 use common::{fixtures, score};
+use gguf_writer::Writer;
 use gguf_writer::split::{cut, header, keys};
-use gguf_writer::{I32, U16, Writer};
 use pagelm::session::{Engine, LoadOptions, Loader};
 use pagelm::{Error, Result};
 
