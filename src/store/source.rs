@@ -362,7 +362,7 @@ impl Source {
     }
 
     pub(super) fn stores(&self) -> bool {
-        self.storage.is_some()
+        self.storage.as_ref().is_some_and(|storage| storage.keeps())
     }
 
     async fn hand_out(&mut self, record: Record, stored: bool) -> Result<Option<Piece>> {

@@ -56,20 +56,18 @@ pub(super) async fn load(
     Ok((engine, Reply::Loaded { info, stored, settings }))
 }
 
-/// What a model's header tells: nothing else is fetched, and nothing stored.
+/// What a model's header tells: no more than the records that it lies in is fetched, and
+/// nothing stored.
 pub(super) async fn preflight(
     id: u32,
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<Reply> {
     let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
-    let report = Box::new(|_: Report| {});
-    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let source = store::web::look(&url, cache, stall_ms, source, signal).await?;
     let options = options(context, kv_cache, &source.settings());
     let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
-    let outlook = files.outlook(&options).await;
-    files.source.discard(&Error::Aborted).await;
-    Ok(Reply::Outlook(outlook?))
+    Ok(Reply::Outlook(files.outlook(&options).await?))
 }
 
 fn options(context: Option<usize>, kv_cache: KvType, settings: &Settings) -> LoadOptions {

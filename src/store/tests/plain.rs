@@ -4,6 +4,7 @@ use super::super::source::Phase;
 use super::world::{Faults, Served, World};
 use super::{Outcome, RECORD, load, options, run};
 use crate::Error;
+use crate::store::read_only::ReadOnly;
 use crate::store::sha256;
 use crate::store::source::Source;
 use crate::store::storage::Storage;
@@ -201,6 +202,23 @@ fn a_store_that_fails_does_not_keep_the_model_away() {
     let sent = world.sent.get();
     assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
     assert!(world.sent.get() - sent <= needed, "what was stored is not used");
+}
+
+#[test]
+fn to_look_changes_nothing() {
+    let world = World::new(12);
+    world.serve(URL, served(&[1; 300]));
+    world.room.set(Some(0));
+    let look = async {
+        let storage = Rc::new(ReadOnly(world.clone())) as Rc<dyn Storage>;
+        let host = Rc::new(world.clone());
+        let mut source =
+            Source::open(host, Some(storage), URL, options(), Box::new(|_| {})).await.unwrap();
+        while source.next().await.unwrap().is_some() {}
+        assert!(!source.keep().await.unwrap());
+    };
+    assert!(run(look, ENOUGH).is_some());
+    assert_eq!(world.bytes_on_disk(), 0);
 }
 
 #[test]
