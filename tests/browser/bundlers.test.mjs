@@ -99,7 +99,7 @@ describe("the package", needsRealModel(), () => {
 
   test("has all that it needs, and nothing else", () => {
     const files = pack();
-    const unknown = files.filter((file) => !/^(package\.json|README\.md|LICENSE|[\w-]+\.(js|d\.ts|css)|widget\/[\w-]+\.js|docs\/[\w-]+\.md|wasm\/(simd|relaxed|threads)\/pagelm(\.js|_bg\.wasm))$/.test(file));
+    const unknown = files.filter((file) => !/^(package\.json|README\.md|LICENSE|[\w-]+\.(js|d\.ts|css)|widget\/[\w-]+\.js|types\/[\w-]+\.d\.ts|docs\/[\w-]+\.md|wasm\/(simd|relaxed|threads)\/pagelm(\.js|_bg\.wasm))$/.test(file));
     assert.deepEqual(unknown, []);
     for (const file of ["LICENSE", "pagelm.js", "pagelm.d.ts", "page-lm.js", "page-lm.d.ts", "page-lm.css", "worker.js", "helper.js", "wasm/simd/pagelm_bg.wasm"]) assert.ok(files.includes(file), file);
     // What a module imports is there.
