@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -109,6 +109,12 @@ test("every error code has its cause and its cure", () => {
     assert.ok(table.includes(`\`${code}\``), `${code} is not in the guide`);
     assert.ok(typed.includes(code), `${code} is not in the types`);
   }
+});
+
+test("the pictures are there, and small", () => {
+  const pictures = [...read("README.md").matchAll(/(?:src|srcset)="([^"]+\.webp)"/g)].map(([, file]) => path.join(PROJECT, file));
+  assert.equal(pictures.length, 2);
+  for (const file of pictures) assert.ok(statSync(file).size < 150_000, file);
 });
 
 test("links between the guides lead somewhere", () => {
