@@ -47,11 +47,7 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
-    if (name === "model" && !this.#lm && !this.#loading) {
-      this.#consent = null;
-      this.#view.dismiss();
-      if (this.#isShown) this.#prepare();
-    }
+    if (name === "model") this.#turnTo();
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
       if (after !== null) this.#prepare();
@@ -202,10 +198,20 @@ export class PageLMElement extends HTMLElement {
     if (this.#lm || this.#loading || this.#consent) return;
     const model = this.getAttribute("model");
     if (!model) return this.#view.fail("<page-lm> needs the attribute `model`: the address of a .gguf file.", false);
-    this.#consent = promise();
-    this.#consent.promise.catch(() => {});
+    const consent = (this.#consent = promise());
+    consent.promise.catch(() => {});
     const about = await describe(model, this.#number("size"));
-    if (!this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+    if (this.#consent === consent && !this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+  }
+
+  /** Another model: what goes on with the one before ends, and the visitor is asked again. */
+  #turnTo() {
+    this.stop();
+    this.#loading?.controller.abort(); // which asks when it has ended
+    this.#unload();
+    this.#consent = null;
+    this.#view.dismiss();
+    if (this.#isShown && !this.#loading) this.#prepare();
   }
 
   #agreed() {
