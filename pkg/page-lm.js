@@ -6,7 +6,7 @@ import { LABELS } from "./widget/labels.js";
 import { acquire, bytes, describe, release } from "./widget/models.js";
 import { View } from "./widget/view.js";
 
-const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url)];
+const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url), new URL("./page-lm-talk.css", import.meta.url)];
 /** Tokens of an answer, unless the attribute `max-tokens` says otherwise. */
 const MAX_TOKENS = 512;
 
@@ -47,11 +47,7 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
-    if (name === "model" && !this.#lm && !this.#loading) {
-      this.#consent = null;
-      this.#view.dismiss();
-      if (this.#isShown) this.#prepare();
-    }
+    if (name === "model") this.#turnTo();
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
       if (after !== null) this.#prepare();
@@ -202,10 +198,20 @@ export class PageLMElement extends HTMLElement {
     if (this.#lm || this.#loading || this.#consent) return;
     const model = this.getAttribute("model");
     if (!model) return this.#view.fail("<page-lm> needs the attribute `model`: the address of a .gguf file.", false);
-    this.#consent = promise();
-    this.#consent.promise.catch(() => {});
+    const consent = (this.#consent = promise());
+    consent.promise.catch(() => {});
     const about = await describe(model, this.#number("size"));
-    if (!this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+    if (this.#consent === consent && !this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+  }
+
+  /** Another model: what goes on with the one before ends, and the visitor is asked again. */
+  #turnTo() {
+    this.stop();
+    this.#loading?.controller.abort(); // which asks when it has ended
+    this.#unload();
+    this.#consent = null;
+    this.#view.dismiss();
+    if (this.#isShown && !this.#loading) this.#prepare();
   }
 
   #agreed() {

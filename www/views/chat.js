@@ -222,12 +222,22 @@ class Chat extends HTMLElement {
     element.begin(run.words);
     run.addEventListener("words", shown(({ detail }) => (element.words = detail)));
     run.addEventListener("text", shown(({ detail }) => element.write(detail, () => this.#thread.pin.follow())));
-    run.addEventListener("figures", shown(({ detail }) => this.#status.figures(detail)));
+    run.addEventListener("figures", shown(({ detail }) => this.#figures(detail)));
     run.addEventListener("end", shown(({ detail }) => {
       element.end(detail);
       announce(detail ? detail.message : element.plainText || element.innerText);
       this.#thread.pin.follow();
     }));
+  }
+
+  /** The speeds, and how full the context is by now. */
+  #figures(trace) {
+    if (!this.#status.figures(trace)) return;
+    const prompt = trace.prefill.at(-1)?.[0] ?? 0;
+    const used = trace.usage?.total_tokens ?? (prompt > 0 ? prompt + trace.decode.length : 0);
+    // A shift of the context makes room: the meter stays full then.
+    const { context } = this.#host.lm?.info ?? { context: 0 };
+    if (used > 0) this.#status.context(Math.min(used, context), context);
   }
 
   #ended(run) {
