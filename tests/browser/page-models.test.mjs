@@ -2,6 +2,7 @@
 // what is stored of them.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { LOADED, QUESTION, askAndWait, assertText, button, loaded, modelButton, openLoaded, ready, until } from "./app.mjs";
 import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
@@ -10,6 +11,7 @@ import { complaints, needsRealModel, openSite, ready as helpersReady } from "./h
 import * as routes from "./routes.mjs";
 
 const NAME = "SmolLM2-135M-Instruct";
+const RECORD = 2 ** 24;
 
 describe("models", needsRealModel(), async () => {
   const site = await openSite({ onDisk: true });
@@ -98,6 +100,22 @@ describe("models", needsRealModel(), async () => {
     await button(page, "Download 98.4 MB").waitFor();
     assert.deepEqual(complaints(page), []);
   });
+
+  test("record files that `pagelm pack` has made: named and sized by their pagelm.json", async (t) => {
+    const body = padded(3);
+    const records = [body.subarray(0, RECORD), body.subarray(RECORD)];
+    const files = records.map((bytes, i) => ({ path: `${i}.bin`, bytes: bytes.length, records: [digest(bytes)] }));
+    const manifest = { pagelm: 1, name: "Padded-model", license: "CC0-1.0", bytes: body.length, record_bytes: RECORD, parts: [{ sha256: digest(body), files }] };
+    records.forEach((bytes, i) => server.route(`models/packed/${i}.bin`, routes.bytes(bytes)));
+    server.route("models/packed/pagelm.json", routes.bytes(Buffer.from(JSON.stringify(manifest))));
+    const page = await site.open(t, "?model=models/packed/pagelm.json");
+    await assertText(page, "Padded-model");
+    await assertText(page, "CC0-1.0");
+    await page.getByRole("button", { name: /^Download 25\.\d MB/ }).click();
+    await page.getByRole("button", { name: "Model: Padded" }).waitFor();
+    await ready(page).waitFor(LOADED);
+    assert.deepEqual(complaints(page), []);
+  });
 });
 
 describe("no room to store a model", async () => {
@@ -141,6 +159,10 @@ describe("no room to store a model", async () => {
     assert.deepEqual(complaints(page), []);
   });
 });
+
+function digest(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
 
 /** Drops a file, of this text or of what is at this address, on the page. */
 async function drop(page, file) {

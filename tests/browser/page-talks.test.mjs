@@ -73,9 +73,12 @@ describe("conversations", needsRealModel(), async () => {
 
   test("branch where a question is changed, and go on along either", async (t) => {
     const page = await openLoaded(site, t);
-    await askAndWait(page, "Name the capital of France.");
-    // From the empty field, by keyboard alone.
-    await page.keyboard.press("ArrowUp");
+    await site.profile.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const text = await askAndWait(page, "Name the capital of France.");
+    await button(page, "Copy answer").click();
+    await until(async () => (await page.evaluate(() => navigator.clipboard.readText())).trim() === text, "the answer is not copied");
+    // From the empty field.
+    await question(page).press("ArrowUp");
     const field = page.getByRole("textbox", { name: "Your question, to be changed" });
     await field.fill("Name the capital of Italy.");
     await field.press("Enter");
