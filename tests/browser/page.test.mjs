@@ -105,7 +105,7 @@ for (const { title, options, binary, loads } of SITES) {
       const longest = page.getByLabel("Longest answer, in tokens");
       await longest.waitFor();
       assert.equal(await longest.inputValue(), "5");
-      await assertText(page, /^Left empty: “You are a helpful assistant\.”/);
+      await assertText(page, /is told: “You are a helpful assistant\.”$/);
 
       await page.getByLabel("Preset").selectOption("Short answers");
       assert.match(await page.getByLabel("System prompt").inputValue(), /three sentences/);

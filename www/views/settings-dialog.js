@@ -80,7 +80,7 @@ class Settings extends HTMLElement {
   async open(settings, info, model) {
     await this.#listPresets(settings.system);
     this.#system.placeholder = model?.system ?? "";
-    this.#suits.textContent = model?.system ? `Left empty: “${model.system}”, which suits ${model.short}.` : "Left empty: the model’s own.";
+    this.#suits.textContent = model?.system ? `Where this is empty, ${model.short} is told: “${model.system}”` : "Where this is empty, the model’s own is taken.";
     this.#fill(settings);
     this.#theme.value = theme();
     this.#threads.value = threads() === 1 ? "1" : "auto";
