@@ -1,9 +1,7 @@
 //! Which tensors a model has, by its configuration, and how they are read: some files hold
 //! several matrices in one tensor.
 
-use super::config::{
-    Config, DeltaNet, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual, unsupported,
-};
+use super::config::{Config, DeltaNet, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual};
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::{self, Packed};
 use crate::{Error, Result};
@@ -73,7 +71,7 @@ fn turn(parts: &[(String, u64)]) -> u64 {
 /// # Errors
 /// Everything that makes the file unusable, before any weight is read:
 /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::UnsupportedType`], and
-/// [`Error::UnsupportedArchitecture`] for a layer's tensor that the forward pass would
+/// [`Error::UnsupportedVariant`] for a layer's tensor that the forward pass would
 /// ignore.
 pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorPlan>> {
     let mut found = Vec::new();
@@ -104,7 +102,10 @@ pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorPlan>> 
     }
     let ignored = |t: &&TensorInfo| is_of_a_layer(&t.name, config) && !known.contains(&t.name);
     if let Some(tensor) = header.tensors.iter().find(ignored) {
-        return Err(unsupported(format!("{} with tensor {}", config.architecture, tensor.name)));
+        return Err(Error::UnsupportedVariant {
+            architecture: config.architecture.clone(),
+            what: format!("has a tensor \"{}\"", tensor.name),
+        });
     }
     found.sort_by_key(|t| t.info.offset);
     Ok(found)

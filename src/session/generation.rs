@@ -271,7 +271,8 @@ impl Generation {
     fn shift(&mut self, engine: &mut Engine) {
         let keep = self.params.keep.min(self.tokens.len() / 2);
         let most = keep + (self.tokens.len() - keep) / 2;
-        shift(&mut self.tokens, keep, most.max(1));
+        let forgotten = shift(&mut self.tokens, keep, most.max(1));
+        self.sampler.forget(&forgotten);
         engine.keep_prefix(&self.tokens, self.tokens.len() - 1);
         engine.drafting.settle();
         self.prefill_len = self.tokens.len();
