@@ -50,15 +50,27 @@ async function load(url, options, { listeners, controller }) {
 /** What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored. */
 export async function describe(url, size) {
   const address = new URL(url, document.baseURI);
-  const name = decodeURIComponent(address.pathname.split("/").at(-1)).replace(/\.gguf$/i, "");
+  const isManifest = /\.json$/i.test(address.pathname);
+  const name = decodeURIComponent(address.pathname.split("/").at(isManifest ? -2 : -1)).replace(/\.gguf$/i, "");
   const about = { name, host: address.host, bytes: size, stored: false };
   const { models } = await import("../models.js");
   const found = await models().catch(() => []);
   address.hash = "";
   const copy = found.find((model) => model.complete && model.url === address.href);
   if (copy) return { ...about, bytes: copy.bytes, stored: true };
+  if (isManifest) return { ...about, ...(await toldBy(address)) };
   if (about.bytes === null) about.bytes = await lengthOf(address);
   return about;
+}
+
+/** What a `pagelm.json` tells of its model. */
+async function toldBy(address) {
+  try {
+    const { bytes, name } = await (await fetch(address)).json();
+    return { bytes, ...(name && { name }) };
+  } catch {
+    return {}; // the load itself will say what is wrong
+  }
 }
 
 async function lengthOf(address) {

@@ -1,6 +1,8 @@
 // A small GGUF v3 writer (format: ggml/docs/gguf.md) for models that no converter
 // would make, and the smallest sound `llama` model, whose variations they are.
 
+import { randomBytes } from "node:crypto";
+
 const MAGIC = 0x46554747; // "GGUF", little-endian
 const ALIGNMENT = 32;
 
@@ -117,6 +119,16 @@ export function tinyLlama() {
     norm("output_norm.weight"),
   ];
   return { metadata, tensors };
+}
+
+let padding;
+
+/** A sound model of 24 MiB that do not shrink when the database compresses what it stores; another for each `n`. */
+export function padded(n) {
+  padding ??= randomBytes(25 * 2 ** 20).buffer;
+  const model = tinyLlama();
+  model.metadata["general.padding"] = array("i32", new Int32Array(padding, 4096 * n, 6 * 2 ** 20));
+  return writeGguf(model);
 }
 
 /** The tiny model under another architecture's name. */

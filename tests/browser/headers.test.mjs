@@ -2,11 +2,9 @@
 // and the two that let a page run threads.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { describe, test } from "node:test";
-import { DOCROOT } from "./fixtures.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
+import { send } from "./policy.mjs";
 import { snippets } from "./snippets.mjs";
 
 const site = await openSite({ isolated: false, cors: true });
@@ -21,16 +19,6 @@ function fields(code) {
   return [...text.replace(/\n\s+/g, " ").matchAll(/^([\w-]+): ?(.*)$/gm)].map(([, name, value]) => [name, value.trim()]);
 }
 
-/** Serves `file` of the site with these headers, and without the policy that it has itself. */
-function send(file, headers) {
-  const html = readFileSync(path.join(DOCROOT, file), "utf8").replace(/<meta http-equiv="Content-Security-Policy"[^>]*>\n?/, "");
-  server.route(file, (_request, response) => {
-    for (const [name, value] of headers) response.setHeader(name, value);
-    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
-    response.end(html);
-  });
-}
-
 describe("headers of the guides", needsRealModel(), () => {
   test("there are policies and isolation headers", () => assert.ok(blocks.length >= 4, `${blocks.length}`));
 
@@ -43,7 +31,7 @@ describe("headers of the guides", needsRealModel(), () => {
       const page = await context.newPage();
       if (policy) await answersUnder(page, policy);
       else {
-        send("bench.html", headers);
+        send(server, "bench.html", headers);
         await page.goto(server.url("bench.html"));
         assert.ok(await page.evaluate(() => crossOriginIsolated));
       }
@@ -58,7 +46,7 @@ async function answersUnder(page, policy) {
   // What the guide leaves to the site is its own style sheet, icon and script.
   const own = policy.replaceAll("https://cdn.example", elsewhere).replaceAll("https://host-of-the-weights.example", elsewhere);
   const whole = other ? own.replace("script-src", "script-src 'self'").replace("style-src", "style-src 'self'") : own;
-  send(example, [["Content-Security-Policy", `${whole}${whole.includes("default-src") ? "" : "; default-src 'none'"}; img-src 'self'`]]);
+  send(server, example, [["Content-Security-Policy", `${whole}${whole.includes("default-src") ? "" : "; default-src 'none'"}; img-src 'self'`]]);
   const broken = [];
   page.on("console", (message) => message.type() === "error" && broken.push(message.text()));
   await page.goto(server.url(example));

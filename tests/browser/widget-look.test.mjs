@@ -8,7 +8,7 @@ import { OVERLAID, assertClean, look } from "./look.mjs";
 import * as routes from "./routes.mjs";
 
 describe("looks beside the app", needsRealModel(), async () => {
-  const site = await openSite({ onDisk: true, args: OVERLAID });
+  const site = await openSite({ cors: true, onDisk: true, args: OVERLAID });
 
   test("the widget in each state", async (t) => {
     const page = await site.open(t, "examples/plain/index.html");
@@ -46,7 +46,7 @@ describe("looks beside the app", needsRealModel(), async () => {
     for (const example of ["", "docs/", "blog/", "csp/", "cross-origin/"]) {
       const page = await site.open(t, `examples/${example}index.html`);
       if (example !== "") await page.locator("page-lm").first().evaluate(({ updateComplete }) => updateComplete);
-      await look(page, `example-${example.slice(0, -1) || "list"}`, { fullPage: true });
+      await look(page, `example-${example.slice(0, -1) || "list"}`);
       assertClean(page);
       await page.close();
     }

@@ -13,6 +13,7 @@ import { recall } from "./preferences.js";
  * @property {string} [licence] SPDX name
  * @property {string} [source] page about the model
  * @property {number} [memory] bytes of memory that it takes, where known
+ * @property {string} [system] prompt that suits it, where the reader gives none
  * @property {object} [sampling] request fields that suit it
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
@@ -51,21 +52,38 @@ export async function defaultModel() {
   return list.find(({ id }) => id === list.defaultId);
 }
 
-/** Bytes of a file by a HEAD request; undefined where the server does not tell. */
-export async function sizeOf(url) {
+/**
+ * Adds to a model what its server tells beforehand: its bytes, and of a `pagelm.json` the name
+ * and licence as well.
+ */
+export async function complete(model) {
+  if (model.bytes !== undefined) return;
+  const signal = AbortSignal.timeout(HEAD_TIMEOUT_MS);
   try {
-    const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(HEAD_TIMEOUT_MS) });
-    const length = Number(answer.headers.get("Content-Length"));
-    return answer.ok && length > 0 ? length : undefined;
+    if (isManifest(model.url)) {
+      const { bytes, name, license } = await (await fetch(model.url, { signal })).json();
+      if (Number.isFinite(bytes)) model.bytes = bytes;
+      if (typeof name === "string") Object.assign(model, { name, short: shortOf(name) });
+      if (typeof license === "string") model.licence = license;
+    } else {
+      const answer = await fetch(model.url, { method: "HEAD", signal });
+      const length = Number(answer.headers.get("Content-Length"));
+      if (answer.ok && length > 0) model.bytes = length;
+    }
   } catch {
-    return undefined;
+    // The load itself will say what is wrong.
   }
 }
 
-/** The file's name without its ending: all we know of a model that is not listed. */
+/** The file's name without its ending, or its folder's: all we know of a model that is not listed. */
 export function nameOf(url) {
-  const file = decoded(new URL(url).pathname.split("/").at(-1));
+  const file = decoded(new URL(url).pathname.split("/").at(isManifest(url) ? -2 : -1));
   return file.replace(/\.gguf$/i, "") || new URL(url).host;
+}
+
+/** Whether this is what `pagelm pack` writes about a model. */
+function isManifest(url) {
+  return /\.json$/i.test(new URL(url).pathname);
 }
 
 /** Without %-escapes, where they are whole. */

@@ -1,6 +1,6 @@
 // The one model of this page: which it is, where it stands, how it is loaded.
 
-import { chosenModel, sizeOf } from "./catalog.js";
+import { chosenModel, complete } from "./catalog.js";
 import { freeRoom, openLibrary, storedCopy, storedModels, wasStopped } from "./engine.js";
 import { threads } from "./preferences.js";
 
@@ -119,7 +119,7 @@ export class Host extends EventTarget {
 
   async #ask() {
     [this.stored, this.room] = await Promise.all([storedCopy(this.PageLM, this.model.url), freeRoom(this.PageLM)]);
-    this.model.bytes ??= await sizeOf(this.model.url);
+    await complete(this.model);
     this.#enter("asking");
   }
 

@@ -131,7 +131,7 @@ class Chat extends HTMLElement {
 
   /** What the model reads for an answer: for a look inside. */
   promptOf(message) {
-    return messagesFor(this.#talk, message);
+    return messagesFor(this.#talk, message, this.#host.model);
   }
 
   /** Another answer to the same question, that begins with this text. */
@@ -298,7 +298,7 @@ class Chat extends HTMLElement {
     const last = this.#talk.path.at(-1);
     const draft = text.trim() || files.length > 0;
     const next = draft ? { id: "", parent: last?.id ?? null, role: "user", text, files } : undefined;
-    const messages = messagesFor(this.#talk, last ?? { parent: null });
+    const messages = messagesFor(this.#talk, last ?? { parent: null }, this.#host.model);
     if (last) messages.push({ role: last.role, content: last.text });
     if (next) messages.push({ role: "user", content: [...files.map((file) => file.text), text].join("\n") });
     if (messages.length === 0) return 0;
