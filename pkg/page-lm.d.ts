@@ -98,12 +98,17 @@ export interface PageLMLabels {
   start: string;
   decline: string;
   cancel: string;
+  /** By the phase of the load; what is missing is named as `download`. */
   loading: Record<string, string>;
   of: (loaded: string, total: string | null) => string;
   reading: string;
   thinking: string;
   sources: string;
   stopped: string;
+  /** Under an answer that has reached `max-tokens`, or the end of the context. */
+  cut: string;
+  /** In place of an answer without text. */
+  empty: string;
   failed: string;
   retry: string;
   ready: string;

@@ -92,6 +92,50 @@ test("a tab that goes leaves the engine to the others, and its requests end", as
   assert.equal(await first.evaluate(completionLength), 4);
 });
 
+test("progress ends with the load, also in a tab that takes over later", async (t) => {
+  const { tabs: [first, second] } = await openTabs(t, 2);
+  const listen = (url) => {
+    globalThis.heard = 0;
+    return load(url, { onProgress: () => heard++ }).then(() => (heard = 0));
+  };
+  await first.evaluate(listen, tinyUrl);
+  await second.evaluate(listen, tinyUrl);
+  await first.close();
+  assert.equal(await second.evaluate(completionLength), 4);
+  await second.waitForTimeout(300);
+  assert.equal(await second.evaluate(() => heard), 0);
+});
+
+test("a session is saved by the tab whose tokens are in the cache, and by no other", async (t) => {
+  const { tabs: [one, two] } = await openTabs(t, 2);
+  for (const tab of [one, two]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  const save = () => attempt(() => lm.sessions.save("mine"));
+  assert.equal(await one.evaluate(completionLength), 4);
+  assert.ok((await one.evaluate(save)).value.tokens >= 6);
+  assert.equal(await two.evaluate(completionLength), 4);
+  assert.equal((await one.evaluate(save)).error?.code, "session_displaced");
+  assert.equal((await one.evaluate(storedRecords)).filter(({ store }) => store === "parts").length, 1, "nothing of the other's is stored");
+  assert.equal(await one.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
+  assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
+});
+
+test("an owner that hangs holds nobody up: not who waits for an answer, nor who comes later", async (t) => {
+  const { tabs: [owner, second, third] } = await openTabs(t, 3);
+  for (const tab of [owner, second]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  assert.equal(await second.evaluate(completionLength), 4);
+  // What a frozen tab is to the others.
+  const session = await owner.context().newCDPSession(owner);
+  await session.send("Debugger.enable");
+  owner.evaluate(() => { debugger; }).catch(() => {});
+  const patience = AbortSignal.timeout(20_000);
+  const inTime = (promise) => Promise.race([promise, new Promise((_, reject) => patience.addEventListener("abort", () => reject(new Error("still waiting after 20 s"))))]);
+  const [length] = await inTime(Promise.all([second.evaluate(completionLength), third.evaluate((url) => load(url).then(() => undefined), tinyUrl)]));
+  assert.equal(length, 4);
+  assert.equal(await third.evaluate(completionLength), 4);
+  await session.send("Debugger.resume").catch(() => {});
+  assert.equal(await second.evaluate(completionLength), 4, "the owner's return harms nothing");
+});
+
 test("two in one page share, the first unloads, the second goes on", async (t) => {
   const { tabs: [page] } = await openTabs(t, 1);
   const outcome = await page.evaluate(async (url) => {

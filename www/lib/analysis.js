@@ -52,8 +52,8 @@ async function named(lm, top, byName) {
  * The most probable tokens after these.
  * @returns {Promise<{ candidates: import("./distribution.js").Candidate[], name: (id: number) => Promise<string> }>}
  */
-export async function candidatesAfter(lm, ids) {
-  const { choices } = await lm.completions.create({ prompt: ids, max_tokens: 1, logprobs: Math.min(CANDIDATES, lm.info.vocabulary), temperature: 0 });
+export async function candidatesAfter(lm, ids, { signal } = {}) {
+  const { choices } = await lm.completions.create({ prompt: ids, max_tokens: 1, logprobs: Math.min(CANDIDATES, lm.info.vocabulary), temperature: 0 }, { signal });
   const [top] = choices[0].logprobs.top_token_ids;
   const names = new Map();
   const name = async (id) => {

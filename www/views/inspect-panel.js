@@ -109,7 +109,11 @@ class Inspect extends HTMLElement {
   /** Goes on from another token than the one that was taken. */
   async #choose({ ids }) {
     const { message } = this.#subject;
-    emit(this, "take", { message, text: await this.#lm.detokenize(ids) });
+    try {
+      emit(this, "take", { message, text: await this.#lm.detokenize(ids) });
+    } catch (error) {
+      this.#say(error.message);
+    }
   }
 
   #key(event) {

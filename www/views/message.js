@@ -57,6 +57,8 @@ class Message extends HTMLElement {
   /** An answer begins, or goes on. */
   begin(words = "") {
     this.#state.textContent = this.#message.text ? "" : words;
+    this.querySelector("pl-problem")?.remove();
+    if (!this.#message.reasoning) this.#forgetThought();
     this.#foot.replaceChildren();
     this.#body.classList.add("streaming");
     this.#body.ariaBusy = "true";
@@ -152,6 +154,12 @@ class Message extends HTMLElement {
     this.#state.textContent = this.#note();
     this.#foot.replaceChildren(...this.#answerActs());
     this.replaceChildren(h("article", {}, h("h2", { class: "label" }, model ?? "Answer"), this.#thought, this.#body, this.#state, this.#foot));
+  }
+
+  #forgetThought() {
+    this.#thought.hidden = true;
+    this.#thinking = undefined;
+    this.#reasoning.replaceChildren();
   }
 
   #note() {
