@@ -10,12 +10,16 @@ const OUT = path.join(PKG, "docs/api.md");
 
 /** The reference as Markdown. */
 export function reference() {
-  const files = [
-    ["pagelm.d.ts", "The library"],
-    ["page-lm.d.ts", "The widget"],
-  ];
-  const parts = files.map(([file, title]) => `## ${title}\n\nFrom \`${file}\`.\n\n${declarations(readFileSync(path.join(PKG, file), "utf8")).join("\n")}`);
+  const parts = [["pagelm.d.ts", "The library"], ["page-lm.d.ts", "The widget"]].map(
+    ([file, title]) => `## ${title}\n\nFrom \`${file}\`.\n\n${files(file).flatMap((each) => declarations(readFileSync(path.join(PKG, each), "utf8"))).join("\n")}`,
+  );
   return `# API reference\n\nMade from the types by \`node .tools/api-reference.mjs\`; do not edit.\n\n${parts.join("\n")}`;
+}
+
+/** The file, and behind it those that it exports all of. */
+function files(main) {
+  const text = readFileSync(path.join(PKG, main), "utf8");
+  return [main, ...[...text.matchAll(/^export \* from "\.\/(.+)\.js";$/gm)].map(([, name]) => `${name}.d.ts`)];
 }
 
 /** A section for each exported name. */

@@ -5,10 +5,15 @@ const PATIENCE_MS = 4000;
 /** Of more parts than these the size stays unknown: each would be a request. */
 const MOST_PARTS = 64;
 
-/** The file's name without its ending: all that an address tells. */
+/** The file's name without its ending, or its folder's: all that an address tells. */
 export function nameOf(url) {
   const { pathname, host } = new URL(url);
-  return decoded(pathname.split("/").at(-1)).replace(/\.gguf$/i, "") || host;
+  return decoded(pathname.split("/").at(isManifest(pathname) ? -2 : -1)).replace(/\.gguf$/i, "") || host;
+}
+
+/** Whether this is what `pagelm pack` writes about a model. */
+function isManifest(pathname) {
+  return pathname.endsWith(".json");
 }
 
 /** Without %-escapes, where they are whole. */
@@ -21,22 +26,31 @@ function decoded(text) {
 }
 
 /**
- * Bytes of all files of a model, or null where that is not to be known: of a .gguf, of all
- * parts of a split one, or of what a `pagelm.json` names.
+ * What servers tell of a model: the bytes of all its files, or null where that is not to be
+ * known, of a .gguf, of all parts of a split one, or of what a `pagelm.json` names, which tells
+ * its name and licence as well.
  *
  * @param {string | URL} url absolute
- * @returns {Promise<number | null>}
+ * @returns {Promise<{ bytes: number | null, name?: string, licence?: string }>}
  */
-export async function sizeOf(url) {
+export async function toldOf(url) {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     const { href, pathname } = new URL(url);
-    if (pathname.endsWith(".json")) return whole((await (await fetch(href, { signal })).json()).bytes);
+    if (isManifest(pathname)) {
+      const { bytes, name, license } = await (await fetch(href, { signal })).json();
+      return { bytes: whole(bytes), ...text("name", name), ...text("licence", license) };
+    }
     const lengths = await Promise.all(partsOf(href).map((part) => lengthOf(part, signal)));
-    return lengths.length === 0 || lengths.includes(null) ? null : lengths.reduce((sum, length) => sum + length, 0);
+    const known = lengths.length > 0 && !lengths.includes(null);
+    return { bytes: known ? lengths.reduce((sum, length) => sum + length, 0) : null };
   } catch {
-    return null; // the load itself will say what is wrong
+    return { bytes: null }; // the load itself will say what is wrong
   }
+}
+
+function text(key, value) {
+  return typeof value === "string" && value !== "" ? { [key]: value } : {};
 }
 
 /** The files of a split model (`NAME-00001-of-00003.gguf`), as src/store/recipe.rs finds them; else the one. */

@@ -6,7 +6,7 @@ import { LABELS } from "./widget/labels.js";
 import { acquire, bytes, describe, release } from "./widget/models.js";
 import { View } from "./widget/view.js";
 
-const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url)];
+const SHEETS = [new URL("./tokens.css", import.meta.url), new URL("./page-lm.css", import.meta.url), new URL("./page-lm-talk.css", import.meta.url)];
 /** Tokens of an answer, unless the attribute `max-tokens` says otherwise. */
 const MAX_TOKENS = 512;
 

@@ -124,6 +124,16 @@ pub enum Error {
         /// Names that are supported, comma-separated.
         supported: String,
     },
+    /// A supported architecture in a form without a forward pass here.
+    #[error(
+        "This \"{architecture}\" model {what}, which is not supported yet. Choose another model."
+    )]
+    UnsupportedVariant {
+        /// `general.architecture`.
+        architecture: String,
+        /// What it has, as a predicate.
+        what: String,
+    },
     /// A tensor's block format has no kernel and no conversion here.
     #[error(
         "The tensor \"{tensor}\" is stored as {dtype}, which is not supported yet. Choose another quantisation of this model: {supported}."
@@ -313,7 +323,9 @@ impl Error {
             Error::Projector => "projector",
             Error::NotAModel { .. } => "not_a_model",
             Error::MaskedModel { .. } => "masked_model",
-            Error::UnsupportedArchitecture { .. } => "unsupported_architecture",
+            Error::UnsupportedArchitecture { .. } | Error::UnsupportedVariant { .. } => {
+                "unsupported_architecture"
+            }
             Error::UnsupportedType { .. } => "unsupported_type",
             Error::MissingTensor { .. } => "missing_tensor",
             Error::WrongShape { .. } => "wrong_shape",
@@ -355,6 +367,7 @@ impl Error {
                 | Error::NotAModel { .. }
                 | Error::MaskedModel { .. }
                 | Error::UnsupportedArchitecture { .. }
+                | Error::UnsupportedVariant { .. }
                 | Error::UnsupportedType { .. }
                 | Error::MissingTensor { .. }
                 | Error::WrongShape { .. }
@@ -388,6 +401,9 @@ impl Error {
             Error::MaskedModel { architecture } => json!({ "architecture": architecture }),
             Error::UnsupportedArchitecture { architecture, supported } => {
                 json!({ "architecture": architecture, "supported": supported })
+            }
+            Error::UnsupportedVariant { architecture, what } => {
+                json!({ "architecture": architecture, "what": what })
             }
             Error::UnsupportedType { tensor, dtype, supported } => {
                 json!({ "tensor": tensor, "dtype": dtype, "supported": supported })

@@ -7,7 +7,7 @@
 //! [`Error::ThreadLost`] and never hangs. With one thread there is no machinery at all.
 
 use crate::{Error, Result};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -74,7 +74,9 @@ impl Team {
     /// On the host the helpers are started here. On wasm32 the caller starts them as
     /// workers that call [`helper_loop`], each number once.
     pub(crate) fn new(n: usize) -> Team {
-        let n = n.clamp(1, MAX_THREADS);
+        // A second team in one wasm instance would have no helpers: it is a team of one.
+        let taken = cfg!(target_arch = "wasm32") && WASM_TEAM.get().is_some();
+        let n = if taken { 1 } else { n.clamp(1, MAX_THREADS) };
         let shared = Arc::new(Shared {
             n,
             active: AtomicU32::new(n as u32),
@@ -91,7 +93,7 @@ impl Team {
             job: UnsafeCell::new(None),
         });
         if cfg!(target_arch = "wasm32") {
-            // A second team in one instance would have no helpers; the worker makes one.
+            // Fails for the second one.
             let _ = WASM_TEAM.set(shared.clone());
         } else {
             for tid in 1..n {
@@ -245,7 +247,7 @@ impl Shared {
             // SAFETY: within a region `job` is set and not written.
             #[allow(unsafe_code)]
             let job = unsafe { *self.job.get() };
-            let leave = Leave(self);
+            let leave = Leave::new(self);
             if let Some(job) = job {
                 // SAFETY: the leader keeps the closure alive until this thread has left.
                 #[allow(unsafe_code)]
@@ -273,11 +275,24 @@ impl Shared {
     }
 }
 
+thread_local! {
+    /// Whether this thread helps in a region now.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Marks a helper as out of the region; as dead, if it unwinds.
 struct Leave<'a>(&'a Shared);
 
+impl Leave<'_> {
+    fn new(shared: &Shared) -> Leave<'_> {
+        INSIDE.set(true);
+        Leave(shared)
+    }
+}
+
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
+        INSIDE.set(false);
         if std::thread::panicking() {
             self.0.broken.store(true, Ordering::Release);
         }
@@ -307,13 +322,16 @@ pub(crate) fn helper_loop(tid: usize) -> Result<()> {
     Ok(())
 }
 
-/// Tells the team that a helper has trapped within a region. A trap does not unwind, so
-/// the worker's JavaScript calls this from its `catch`.
+/// Tells the team that the calling helper has trapped. A trap does not unwind, so the
+/// worker's JavaScript calls this from its `catch`. A region that the helper is not in does
+/// not wait for it.
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))] // the host unwinds
 pub(crate) fn poison() {
     if let Some(team) = WASM_TEAM.get() {
         team.broken.store(true, Ordering::Release);
-        team.leave();
+        if INSIDE.get() {
+            team.leave();
+        }
     }
 }
 

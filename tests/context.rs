@@ -70,6 +70,32 @@ fn without_a_shift_a_full_context_is_the_end() {
 }
 
 #[test]
+fn a_context_of_one_token_is_refused() {
+    let path = fixtures().path(MODEL).expect("in the subset");
+    let mut loader = Loader::new(LoadOptions { context: Some(1), ..LoadOptions::default() });
+    loader.push(&std::fs::read(path).unwrap()).unwrap();
+    let mut engine = loader.finish().unwrap();
+    for prompt in [vec![20], vec![20, 21, 22]] {
+        let error = Generation::new(&mut engine, prompt, params(2, ContextPolicy::Shift)).err();
+        assert!(matches!(error, Some(Error::ContextOverflow { .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn penalties_count_an_answer_behind_a_shift() {
+    let mut engine = engine();
+    let mut penalised = params(160, ContextPolicy::Shift);
+    penalised.sampling.frequency_penalty = 2.0;
+    penalised.sampling.logit_bias = (0..8).map(|token| (token, 100.0)).collect();
+    let (tokens, ..) = generate(&mut engine, (20..50).collect(), penalised);
+    // The penalty makes the eight come equally often, but for the model's own preferences.
+    for token in 0..8 {
+        let count = tokens.iter().filter(|&&t| t == token).count();
+        assert!(count.abs_diff(20) <= 3, "token {token} came {count} times");
+    }
+}
+
+#[test]
 fn a_long_history_loses_its_oldest_turns() {
     let mut engine = engine();
     let mut messages = vec![json!({ "role": "system", "content": "Be brief" })];

@@ -2,6 +2,9 @@
 
 #![cfg(not(target_arch = "wasm32"))] // runs the host tool
 
+mod gguf_writer;
+
+use gguf_writer::split::cut;
 use pagelm::store::recipe::Pack;
 use pagelm::store::sha256;
 use std::fs;
@@ -73,15 +76,29 @@ fn or_stays_whole() {
 fn a_split_model_keeps_its_parts() {
     let from = folder("parts");
     fs::create_dir_all(&from).unwrap();
-    // Where the parts are cut is for the loader to judge.
-    let bytes = fs::read(MODEL).unwrap();
-    let halves = bytes.split_at(bytes.len() / 2);
-    for (n, half) in [(1, halves.0), (2, halves.1)] {
-        fs::write(from.join(format!("m-0000{n}-of-00002.gguf")), half).unwrap();
+    let parts = cut(&fs::read(MODEL).unwrap(), &[3, usize::MAX]);
+    for (n, part) in (1..).zip(&parts) {
+        fs::write(from.join(format!("m-0000{n}-of-00002.gguf")), part).unwrap();
     }
     let out = folder("split");
     let pack = packed(&from.join("m-00001-of-00002.gguf"), &out, &["--whole"]);
-    assert_eq!(contents(&out, &pack), [halves.0, halves.1]);
+    assert_eq!(contents(&out, &pack), parts);
+}
+
+#[test]
+fn what_cannot_run_is_refused() {
+    let from = folder("missing");
+    fs::create_dir_all(&from).unwrap();
+    let first = from.join("m-00001-of-00002.gguf");
+    fs::write(&first, &cut(&fs::read(MODEL).unwrap(), &[3, usize::MAX])[0]).unwrap();
+    let template = from.join("template.jinja");
+    fs::write(&template, "{% if %}").unwrap();
+    let out = folder("unrunnable");
+    let template = ["--chat-template", template.to_str().unwrap()];
+    for (model, more) in [(first.as_path(), &[][..]), (Path::new(MODEL), &template)] {
+        assert!(!pack(model, &out, more).status.success(), "{}", model.display());
+        assert!(!out.exists());
+    }
 }
 
 #[test]

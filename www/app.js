@@ -20,6 +20,7 @@ import "./views/help-dialog.js";
 import { openMenu } from "./views/menu.js";
 import "./views/models-dialog.js";
 import { notify } from "./views/notice.js";
+import "./views/room-dialog.js";
 import "./views/settings-dialog.js";
 import "./views/sidebar.js";
 
@@ -44,6 +45,7 @@ async function start() {
   gate.start(host);
   chat.start(host);
   host.addEventListener("state", hostChanged);
+  host.onQuota = (quota) => element("pl-room").ask(quota);
   if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
   await takeWhatCame();
   // It may load the page once more, isolated: no model is loaded before that.
@@ -175,7 +177,7 @@ const acts = {
   inspect: () => inspecting.open(),
   regenerate: () => chat.regenerate(),
   search: () => (side.show(), sidebar.focusSearch()),
-  settings: () => dialogs.settings.open(chat.talk.settings, host.lm?.info),
+  settings: () => dialogs.settings.open(chat.talk.settings, host.lm?.info, host.model),
   side: () => side.toggle(),
   stop: () => chat.stop(),
   write: () => chat.focus(),

@@ -5,7 +5,7 @@
 // tokens long, for a test.
 
 import { announce } from "./lib/announce.js";
-import { chosenModel, sizeOf } from "./lib/catalog.js";
+import { chosenModel, complete } from "./lib/catalog.js";
 import { openLibrary, storedCopy, wasStopped } from "./lib/engine.js";
 import { CONTEXT, MEASURES, lengthsFrom, measure, threadCounts } from "./lib/measure.js";
 import { threadsOf, titleOf } from "./lib/measured.js";
@@ -40,7 +40,7 @@ async function start() {
 }
 
 async function welcome() {
-  model.bytes ??= await sizeOf(model.url);
+  await complete(model);
   views.welcome.show(model, await isStored(), threadCounts());
   show("welcome");
 }

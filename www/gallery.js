@@ -47,7 +47,7 @@ section(
   specimen("Fields", field("Text", h("input", { id: "g-text", placeholder: "Placeholder" }), hint("g-hint", "A hint.")), field("Choice", h("select", { id: "g-select" }, h("option", {}, "One")))),
   specimen("Slider", valued(slider("g-slider", "Temperature", RANGES.temperature, "What it does."), 0.7)),
 );
-section("Welcome", specimen("Not stored", welcome()), specimen("Stored in part", welcome({ complete: false, bytes: 38e6 })), specimen("Stored", welcome({ complete: true, bytes: MODEL.bytes })));
+section("Welcome", specimen("Not stored", welcome()), specimen("Stored in part", welcome({ complete: false, bytes: 38e6 })), specimen("Stored", welcome({ complete: true, bytes: MODEL.bytes })), specimen("No room to store it", welcome(undefined, 21e6)));
 section("Progress", specimen("Start", progress()), specimen("Download", progress({ phase: "download", loaded: 41e6, total: 98e6 })), specimen("From this device", progress({ phase: "cache", loaded: 80e6, total: 98e6 }, true)));
 section("Problem", specimen("With its remedy", problem("The server answered with 404. Check the address.", "http_status", "The model could not be loaded")), specimen("In an answer", problem("The conversation is longer than the context of 4,096 tokens.", "context_overflow")));
 section(
@@ -86,9 +86,9 @@ function valued({ element, set }, value) {
   return element;
 }
 
-function welcome(copy) {
+function welcome(copy, room) {
   const element = h("pl-welcome", { class: "view" });
-  element.show(MODEL, copy);
+  element.show(MODEL, copy, room);
   return element;
 }
 
@@ -138,8 +138,12 @@ function statusLine() {
 function tokens() {
   const words = ["<|im_start|>", "user", "\n", "Hi", "Paris", " is", " the", " capital", "."];
   const element = h("pl-inspect-tokens", { class: "inspect-view" });
-  const top = (name) => [name, " a", " an"].map((other, i) => ({ id: i, name: other, logprob: -0.2 - 1.4 * i }));
-  element.show({ prompt: 4, tokens: words.map((name, i) => ({ id: i === 4 ? 0 : i + 100, name, logprob: i === 0 ? null : -((i * 7) % 9) / 1.5 - 0.01, top: top(name) })) });
+  const top = (name, id, logprob) => [{ id, name, logprob }, ...[" a", " an"].map((other, i) => ({ id: i, name: other, logprob: logprob - 1.4 * (i + 1) }))];
+  const token = (name, i) => {
+    const [id, logprob] = [i + 100, i === 0 ? null : -((i * 7) % 9) / 1.5 - 0.01];
+    return { id, name, logprob, top: top(name, id, logprob) };
+  };
+  element.show({ prompt: 4, tokens: words.map(token) });
   return element;
 }
 

@@ -12,7 +12,7 @@ export const LABELS = {
   download: (name, size, host) => `To start, it downloads the language model ${name} (${size}) from ${host}. Your browser keeps it for the next visit.`,
   stored: (name) => `The language model ${name} is in this browser already.`,
   unknownSize: "size unknown",
-  agree: (size) => (size ? `Download ${size} and start` : "Download and start"),
+  agree: (size) => (size ? `Download ${size}` : "Download"),
   start: "Start",
   decline: "Not now",
   cancel: "Cancel",

@@ -1,7 +1,7 @@
 // The models of all widgets on this page: widgets with the same model and options have one
 // engine. Nothing here loads the library before it is asked to.
 
-import { nameOf, sizeOf } from "../about.js";
+import { nameOf, toldOf } from "../about.js";
 
 /** key → { promise, users }. */
 const loaded = new Map();
@@ -64,7 +64,8 @@ export async function describe(url, size) {
   const found = await models().catch(() => []);
   const copy = found.find((model) => model.complete && model.url === address.href);
   if (copy) return { ...about, bytes: copy.bytes, stored: true };
-  return { ...about, bytes: size ?? (await sizeOf(address)) };
+  const told = await toldOf(address);
+  return { ...about, ...told, bytes: size ?? told.bytes };
 }
 
 /** Bytes for people. */

@@ -77,6 +77,9 @@ fn pad(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
     if width > MAX_WIDTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "too wide"));
     }
+    if given.is_some_and(|fill| fill.chars().count() != 1) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "the fill is not one character"));
+    }
     let missing = width.saturating_sub(text.chars().count());
     let fill = |n: usize| given.unwrap_or(" ").repeat(n);
     Ok(Value::from(match method {

@@ -96,18 +96,25 @@ impl ChatTemplate {
     /// As [`ChatTemplate::new`]; [`Error::BadMetadata`] if a key holds no string.
     pub fn from_gguf(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>> {
         const KEY: &str = "tokenizer.chat_template";
-        let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
-        let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
         let named = |name: &str| metadata.opt_str(&format!("{KEY}.{name}"));
         let source =
             metadata.opt_str(KEY)?.map_or_else(|| named("default"), |own| Ok(Some(own)))?;
         let tool_use = named("tool_use")?;
         let Some(source) = source.or(tool_use) else { return Ok(None) };
-        let mut template = Self::new(source, &bos, &eos)?;
+        let mut template = Self::for_tokenizer(source, tokenizer)?;
         if let Some(tool_use) = tool_use.filter(|tool_use| *tool_use != source) {
-            template.tool_use = Some(Box::new(Self::new(tool_use, &bos, &eos)?));
+            template.tool_use = Some(Box::new(Self::for_tokenizer(tool_use, tokenizer)?));
         }
         Ok(Some(template))
+    }
+
+    /// Parses a template for the model of this tokenizer.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`].
+    pub fn for_tokenizer(source: &str, tokenizer: &Tokenizer) -> Result<ChatTemplate> {
+        let text = |id: Option<u32>| id.map_or_else(String::new, |id| tokenizer.decode(&[id]));
+        Self::new(source, &text(tokenizer.bos()), &text(tokenizer.eos()))
     }
 
     /// The format for models without a template of their own: the system message and
@@ -357,7 +364,9 @@ mod tests {
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
         let recursion = "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}";
         let writing = "{% set s = 'x' * 1000000 %}{% for _ in range(200) %}{{ s }}{% endfor %}";
-        for source in [doubling, nested, loops, recursion, writing, "{{ 'x' * 9999999999 }}"] {
+        let padding = "{{ 'a'.ljust(65536, 'x' * 1000000) }}";
+        let repeating = "{{ 'x' * 9999999999 }}";
+        for source in [doubling, nested, loops, recursion, writing, padding, repeating] {
             failure(source);
         }
         let deep = format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000));

@@ -38,8 +38,8 @@ pub(crate) use level::{Level, Q8_BLOCK, TABLE4_BLOCK, affine_scales, q4_block, q
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 pub(crate) use recurrent::{add_products, delta_rule};
 pub(crate) use row::{
-    add_scaled, centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs,
-    scale, scale_by, sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
+    add_scaled, centre, exp_scalar, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves,
+    rotate_pairs, scale, scale_by, sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
 };
 pub(crate) use stripe::{Columns, Stripe};
 

@@ -2,6 +2,12 @@
 
 use super::f32x4::{Exp, F32x4};
 
+/// e^x, rounded from f64: libraries differ in the last bits, which are cut off here, so
+/// that host and browser compute the same.
+pub(crate) fn exp_scalar(x: f32) -> f32 {
+    f64::from(x).exp() as f32
+}
+
 /// out = x / sqrt(mean(x²) + eps) · weight (Zhang & Sennrich, 2019). All slices have one length.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     assert!(x.len() == weight.len() && x.len() == out.len());
@@ -58,7 +64,7 @@ pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
         g.div(one.add(e)).mul(F32x4::from_array(up)).write(gate);
     }
     for (gate, up) in gate_rest.iter_mut().zip(up_rest) {
-        *gate = *gate / (1.0 + (-*gate).exp()) * up;
+        *gate = *gate / (1.0 + exp_scalar(-*gate)) * up;
     }
 }
 
@@ -76,7 +82,7 @@ pub(crate) fn gelu(row: &mut [f32]) {
     }
     for x in rest {
         let u = (*x * *x * 0.044_715 * GELU + GELU) * *x;
-        *x /= 1.0 + (-u).exp();
+        *x /= 1.0 + exp_scalar(-u);
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) fn silu(row: &mut [f32]) {
         x.div(one.add(exp.of(F32x4::zero().sub(x)))).write(row);
     }
     for x in rest {
-        *x /= 1.0 + (-*x).exp();
+        *x /= 1.0 + exp_scalar(-*x);
     }
 }
 
@@ -107,7 +113,7 @@ pub(crate) fn sigmoid_mul(row: &mut [f32], gate: &[f32]) {
         F32x4::from_array(row).div(one.add(e)).write(row);
     }
     for (x, gate) in rest.iter_mut().zip(gate_rest) {
-        *x /= 1.0 + (-gate).exp();
+        *x /= 1.0 + exp_scalar(-gate);
     }
 }
 
@@ -122,7 +128,7 @@ pub(crate) fn soft_cap(row: &mut [f32], cap: f32) {
         one.sub(two.div(one.add(e))).mul(cap4).write(row);
     }
     for x in rest {
-        *x = cap * (*x / cap).tanh();
+        *x = cap * f64::from(*x / cap).tanh() as f32;
     }
 }
 

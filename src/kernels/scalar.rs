@@ -1,13 +1,13 @@
-//! The plain twin of the integer kernels: the reference of the tests, and what
-//! the host tool runs. Activations are kept as they are, `[block][token]`:
+//! The plain twin of the integer kernels: the reference of the tests, and what the host tool
+//! runs. It does the very operations of the wasm levels, in their order, so results are equal
+//! to the last bit: as relaxed SIMD's where `F32x4::mul_add` is fused. Activations are kept as they are, `[block][token]`:
 //! 32 i8, then as f32 the scale d, d·Σq of the block, and d·Σq of its second half.
 
-use super::f32x4::F32x4;
+use super::f32x4::{F16_SCALE, F32x4, HalfReader};
 use super::level::{
     Level, Q8_BLOCK, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block,
 };
 use super::{BLOCK, PANEL_ROWS};
-use half::f16;
 
 /// No SIMD.
 pub(crate) struct Scalar;
@@ -51,18 +51,17 @@ impl Level for Scalar {
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
-        let sums = panels.map(|panel| {
+        panels.map(|panel| {
             // SAFETY: by the caller.
             let (w, x) = unsafe { (bytes(panel, n_blocks * q4_block(H)), bytes(x, n_blocks * X)) };
-            let mut sum = [[0.0; PANEL_ROWS]];
+            let mut sum = [[F32x4::zero(); 2]];
             let mut unpacked = [0; q7_block(2)];
             for (w, x) in w.chunks_exact(q4_block(H)).zip(x.chunks_exact(X)) {
                 unpack_block(w, &mut unpacked[..q7_block(H)]);
                 affine_block::<1, H>(&unpacked, x, dots_q4, &mut sum);
             }
             sum[0]
-        });
-        tile(sums)
+        })
     }
 
     unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
@@ -163,17 +162,19 @@ type Dots = fn(&[u8], &[u8]) -> [i32; PANEL_ROWS];
 unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
     // SAFETY: by the caller.
     let (w, x) = unsafe { (bytes(panel, n_blocks * Q8_BLOCK), bytes(x, n_blocks * T * X)) };
-    let mut sum = [[0.0; PANEL_ROWS]; T];
+    let mut sum = [[F32x4::zero(); 2]; T];
     for (w, x) in w.chunks_exact(Q8_BLOCK).zip(x.chunks_exact(T * X)) {
         let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
+        let d = rows_of(scales, 0);
         for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
-            let [d, _, _] = scales_of(x);
-            for (r, dot) in dots_q8(q, &x[..BLOCK]).into_iter().enumerate() {
-                sum[r] += dot as f32 * (f16_at(scales, r) * d);
+            let [dx, _, _] = scales_of(x).map(F32x4::splat);
+            let dots = to_f32(dots_q8(q, &x[..BLOCK]));
+            for i in 0..2 {
+                sum[i] = dots[i].mul_add(d[i].mul(dx), sum[i]);
             }
         }
     }
-    tile(sum)
+    sum
 }
 
 /// Product of one panel of bytes with a minimum.
@@ -188,36 +189,32 @@ unsafe fn affine_tile<const T: usize, const H: usize>(
 ) -> Tile<T> {
     // SAFETY: by the caller.
     let (w, x) = unsafe { (bytes(panel, n_blocks * q7_block(H)), bytes(x, n_blocks * T * X)) };
-    let mut sum = [[0.0; PANEL_ROWS]; T];
+    let mut sum = [[F32x4::zero(); 2]; T];
     for (w, x) in w.chunks_exact(q7_block(H)).zip(x.chunks_exact(T * X)) {
         affine_block::<T, H>(w, x, dots, &mut sum);
     }
-    tile(sum)
+    sum
 }
 
 /// One block: sum += d·(Σ q·x) + m·s, part by part.
 #[inline(always)]
-fn affine_block<const T: usize, const H: usize>(
-    w: &[u8],
-    x: &[u8],
-    dots: Dots,
-    sum: &mut [[f32; PANEL_ROWS]; T],
-) {
+fn affine_block<const T: usize, const H: usize>(w: &[u8], x: &[u8], dots: Dots, sum: &mut Tile<T>) {
     let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
     for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
-        let [d, s, s_second] = scales_of(x);
+        let [dx, s, s_second] = scales_of(x);
         for part in 0..H {
             let q = &q[part * q.len() / H..][..q.len() / H];
             let x = &x[part * BLOCK / H..][..BLOCK / H];
             let scales = &scales[part * 4 * PANEL_ROWS..];
+            let (d, m) = (rows_of(scales, 0), rows_of(scales, PANEL_ROWS));
             let s = match (H, part) {
                 (1, _) => s,
                 (_, 0) => s - s_second,
                 _ => s_second,
             };
-            for (r, dot) in dots(q, x).into_iter().enumerate() {
-                sum[r] += dot as f32 * (f16_at(scales, r) * d);
-                sum[r] += f16_at(scales, PANEL_ROWS + r) * s;
+            let (dots, dx, s) = (to_f32(dots(q, x)), F32x4::splat(dx), F32x4::splat(s));
+            for i in 0..2 {
+                sum[i] = m[i].mul_add(s, dots[i].mul_add(d[i].mul(dx), sum[i]));
             }
         }
     }
@@ -266,17 +263,19 @@ fn scales_of(x: &[u8]) -> [f32; 3] {
     core::array::from_fn(|i| f32::from_le_bytes(x[i]))
 }
 
+/// f16 values `first .. first + 8`: one for each row.
 #[inline(always)]
-fn f16_at(bytes: &[u8], i: usize) -> f32 {
-    let bits = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
-    f16::from_bits(bits).to_f32()
+fn rows_of(scales: &[u8], first: usize) -> [F32x4; 2] {
+    let bits: &[u8; 2 * PANEL_ROWS] = scales[2 * first..].first_chunk().expect("8 values");
+    let reader = HalfReader::new();
+    // SAFETY: 8 values of 2 bytes are there.
+    [0, 8]
+        .map(|i| unsafe { reader.read4(bits.as_ptr().add(i).cast()).mul(F32x4::splat(F16_SCALE)) })
 }
 
-fn tile<const T: usize>(sum: [[f32; PANEL_ROWS]; T]) -> Tile<T> {
-    sum.map(|s| {
-        let (low, high) = ([s[0], s[1], s[2], s[3]], [s[4], s[5], s[6], s[7]]);
-        [F32x4::from_array(&low), F32x4::from_array(&high)]
-    })
+#[inline(always)]
+fn to_f32(dots: [i32; PANEL_ROWS]) -> [F32x4; 2] {
+    [0, 4].map(|r| F32x4::from_array(&core::array::from_fn(|i| dots[r + i] as f32)))
 }
 
 /// # Safety

@@ -240,7 +240,7 @@ impl Config {
     /// The configuration of the model behind a header.
     ///
     /// # Errors
-    /// [`Error::MaskedModel`], [`Error::UnsupportedArchitecture`] and
+    /// [`Error::MaskedModel`], [`Error::UnsupportedArchitecture`], [`Error::UnsupportedVariant`] and
     /// [`Error::BadMetadata`].
     pub(crate) fn from_header(header: &Header) -> Result<Config> {
         let keys = Keys::new(header)?;

@@ -9,13 +9,15 @@ use super::rows::{add_bias, add_product, each_row, normed, product};
 use super::short_conv::convolve;
 use super::weights::{DeltaNetWeights, Mixer};
 use crate::Result;
-use crate::kernels::{PANEL_ROWS, delta_rule, inverse_rms, scale, scale_by, silu, silu_mul};
+use crate::kernels::{
+    PANEL_ROWS, delta_rule, exp_scalar, inverse_rms, scale, scale_by, silu, silu_mul,
+};
 use crate::ops::Linear;
 use crate::team::{Parts, Team, share};
 
 impl Forward {
     /// x += out · (norm(S q) ⊙ silu(gate)) with S moved by keys and values, all from norm(x).
-    pub(super) fn learn(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
+    pub(super) fn delta_net(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
         let Forward { config, weights, recurrent, team, scratch, buffers, profile, .. } = self;
         let Buffers { x, y, input, recurrent: own_buffers, .. } = buffers;
         let (MixerKind::DeltaNet(shape), layer) =
@@ -128,12 +130,12 @@ impl Moves<'_> {
         let bias = |product: &super::weights::Product| product.bias().map_or(0.0, |bias| bias[h]);
         let beta = self.beta[at] + bias(&self.own.beta);
         let alpha = self.alpha[at] + bias(&self.own.alpha) + self.own.decay_bias[h];
-        let decay = (self.own.decay[h] * softplus(alpha)).exp();
-        (qkv.map(|i| &row[i * head_dim..][..head_dim]), decay, 1.0 / (1.0 + (-beta).exp()))
+        let decay = exp_scalar(self.own.decay[h] * softplus(alpha));
+        (qkv.map(|i| &row[i * head_dim..][..head_dim]), decay, 1.0 / (1.0 + exp_scalar(-beta)))
     }
 }
 
 /// ln(1 + e^x).
 fn softplus(x: f32) -> f32 {
-    if x > 20.0 { x } else { x.exp().ln_1p() }
+    if x > 20.0 { x } else { f64::from(x).exp().ln_1p() as f32 }
 }

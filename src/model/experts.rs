@@ -8,7 +8,7 @@ use super::profile::Op;
 use super::rows::{activate_gate, added, each_row, normed, product};
 use super::weights::{ExpertsWeights, FeedForward};
 use crate::Result;
-use crate::kernels::{PANEL_ROWS, add_scaled, scale};
+use crate::kernels::{PANEL_ROWS, add_scaled, exp_scalar, scale};
 use crate::ops::{Activations, Forms, Linear};
 
 /// The least that weights are divided by: the smallest number of f16 that is not subnormal.
@@ -102,7 +102,7 @@ fn route(
 /// Logits → shares, 0 but for the `n_used` largest.
 fn choose(row: &mut [f32], n_used: usize) {
     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|x| *x = (*x - max).exp());
+    row.iter_mut().for_each(|x| *x = exp_scalar(*x - max));
     let sum: f32 = row.iter().sum();
     row.iter_mut().for_each(|x| *x /= sum);
     // The share that the last one of the largest has, and how many of its equals are kept.

@@ -1,6 +1,6 @@
 //! The metadata of one architecture: keys without their prefix, checked as they are read.
 
-use super::config::{Experts, Factors, RopeConfig, unsupported};
+use super::config::{Experts, Factors, RopeConfig};
 use crate::gguf::{Array, Header, Value};
 use crate::ops::{Pairing, RopeShape, Yarn};
 use crate::{Error, Result};
@@ -30,6 +30,11 @@ impl<'a> Keys<'a> {
     /// The error for a key whose value cannot be.
     pub(super) fn bad(&self, key: &str) -> Error {
         Error::BadMetadata { key: self.full(key) }
+    }
+
+    /// The error for a model that has what the forward pass has not; `what` is a predicate.
+    pub(super) fn unsupported(&self, what: impl Into<String>) -> Error {
+        Error::UnsupportedVariant { architecture: self.architecture.to_string(), what: what.into() }
     }
 
     fn full(&self, key: &str) -> String {
@@ -103,8 +108,7 @@ impl<'a> Keys<'a> {
         let Some(layers) = self.opt_per_layer(key, n_layers)? else { return Ok(None) };
         let largest = layers.iter().copied().max().unwrap_or(0);
         if layers.iter().any(|n| *n != 0 && *n != largest) {
-            let what = format!("{} whose layers differ in {key}", self.architecture);
-            return Err(unsupported(what));
+            return Err(self.unsupported(format!("has layers that differ in {key}")));
         }
         match largest {
             n if (1..below).contains(&n) => Ok(Some(n as usize)),
@@ -165,8 +169,7 @@ impl<'a> Keys<'a> {
                 });
             }
             Some(other) => {
-                let what = format!("{} with rope scaling {other}", self.architecture);
-                return Err(unsupported(what));
+                return Err(self.unsupported(format!("has the rope scaling \"{other}\"")));
             }
         }
         let shape = RopeShape {

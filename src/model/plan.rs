@@ -1,9 +1,7 @@
 //! Which tensors a model has, by its configuration, and how they are read: some files hold
 //! several matrices in one tensor.
 
-use super::config::{
-    Config, DeltaNet, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual, unsupported,
-};
+use super::config::{Config, DeltaNet, Experts, Factors, Mixer, Norm, NormPlace, QkNorm, Residual};
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::{self, Packed};
 use crate::{Error, Result};
@@ -73,7 +71,7 @@ fn turn(parts: &[(String, u64)]) -> u64 {
 /// # Errors
 /// Everything that makes the file unusable, before any weight is read:
 /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::UnsupportedType`], and
-/// [`Error::UnsupportedArchitecture`] for a layer's tensor that the forward pass would
+/// [`Error::UnsupportedVariant`] for a layer's tensor that the forward pass would
 /// ignore.
 pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorPlan>> {
     let mut found = Vec::new();
@@ -104,7 +102,10 @@ pub(super) fn plan(header: &Header, config: &Config) -> Result<Vec<TensorPlan>> 
     }
     let ignored = |t: &&TensorInfo| is_of_a_layer(&t.name, config) && !known.contains(&t.name);
     if let Some(tensor) = header.tensors.iter().find(ignored) {
-        return Err(unsupported(format!("{} with tensor {}", config.architecture, tensor.name)));
+        return Err(Error::UnsupportedVariant {
+            architecture: config.architecture.clone(),
+            what: format!("has a tensor \"{}\"", tensor.name),
+        });
     }
     found.sort_by_key(|t| t.info.offset);
     Ok(found)
@@ -116,7 +117,7 @@ fn without_ones(dims: &[u64]) -> &[u64] {
     &dims[..n]
 }
 
-/// Whether a tensor is of a layer that runs. Layers behind them foretell more than one token,
+/// Whether a tensor is of a layer that runs. Layers behind them predict more than one token,
 /// which nothing here asks for.
 fn is_of_a_layer(name: &str, config: &Config) -> bool {
     let Some(rest) = name.strip_prefix("blk.") else { return false };
@@ -153,12 +154,11 @@ fn expected(header: &Header, config: &Config) -> Vec<Expected> {
     list.norm(names.output_norm);
     list.matrix("output.weight", d, vocab, names.output);
     list.vector("output.bias", &[vocab], false);
-    for (i, rope) in config.ropes.iter().enumerate() {
+    // The file has one set of factors, for the first.
+    if let Some(rope) = config.ropes.first() {
         let half = rope.shape.dim as u64 / 2;
         for name in factor_names(rope.factors) {
-            if i == 0 {
-                list.vector(name, &[half], false);
-            }
+            list.vector(name, &[half], false);
         }
     }
     for (i, layer) in config.layers.iter().enumerate() {

@@ -10,8 +10,8 @@
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
-    HALF_SCALE, Half, PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, scale, score_keys, soft_cap,
-    softmax_terms, weigh_values,
+    HALF_SCALE, Half, PANEL_ROWS, PANEL_TOKENS, Rows, add_scaled, exp_scalar, scale, score_keys,
+    soft_cap, softmax_terms, weigh_values,
 };
 use crate::kv_cache::{LayerCache, zeros};
 use crate::team::{PerThread, Team};
@@ -257,11 +257,11 @@ impl Softmax {
             return; // no key that the token may see
         }
         if block.max <= self.max {
-            let now = (block.max - self.max).exp();
+            let now = exp_scalar(block.max - self.max);
             add_scaled(out, weighted, now);
             self.sum += block.sum * now;
         } else {
-            let before = (self.max - block.max).exp();
+            let before = exp_scalar(self.max - block.max);
             scale(out, before);
             add_scaled(out, weighted, 1.0);
             *self = Softmax { max: block.max, sum: self.sum * before + block.sum };

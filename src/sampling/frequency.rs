@@ -3,7 +3,9 @@
 //!
 //! logit(t) -= frequency · count(t) + presence · [count(t) > 0]
 
-/// How often each token has come. The history only grows, so each is counted once.
+use std::ops::Range;
+
+/// How often each token has come. Each is counted once, as the history grows.
 #[derive(Debug)]
 pub(super) struct Frequencies {
     /// [n_vocab]
@@ -17,6 +19,11 @@ pub(super) struct Frequencies {
 impl Frequencies {
     pub(super) fn new(n_vocab: usize) -> Frequencies {
         Frequencies { counts: vec![0; n_vocab], present: Vec::with_capacity(n_vocab), seen: 0 }
+    }
+
+    /// Tells that tokens have gone from the history: what was counted stays so.
+    pub(super) fn forget(&mut self, gone: &Range<usize>) {
+        self.seen -= gone.len().min(self.seen.saturating_sub(gone.start));
     }
 
     /// Lowers the logits of the tokens of `history` from `start` on, which must be those of
@@ -47,6 +54,21 @@ impl Frequencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_forgotten_was_counted() {
+        let mut frequencies = Frequencies::new(5);
+        let penalties = |frequencies: &mut Frequencies, history: &[u32], start| {
+            let mut out = [0.0; 5];
+            frequencies.apply(&mut out, history, start, 1.0, 0.0);
+            out
+        };
+        penalties(&mut frequencies, &[0, 0, 1, 2], 2);
+        // A 3 is chosen, then one of the prompt and one of the answer are gone.
+        frequencies.forget(&(1..3));
+        assert_eq!(penalties(&mut frequencies, &[0, 2, 3], 1), [0.0, -1.0, -1.0, -1.0, 0.0]);
+        assert_eq!(penalties(&mut frequencies, &[0, 2, 3, 3], 1)[3], -2.0);
+    }
 
     #[test]
     fn the_answer_is_counted_and_the_prompt_is_not() {

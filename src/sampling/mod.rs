@@ -24,6 +24,7 @@ pub use params::{SamplingParams, Xtc};
 pub use softmax::{log_softmax_at, top_logprobs};
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -113,6 +114,15 @@ impl Sampler {
     pub fn after_prompt(mut self, prompt_len: usize) -> Sampler {
         self.answer = prompt_len;
         self
+    }
+
+    /// Tells that tokens have gone from the history, which was the one of the last call and
+    /// the token chosen then. Those of the answer still count for its penalties.
+    pub fn forget(&mut self, gone: &Range<usize>) {
+        self.answer -= gone.len().min(self.answer.saturating_sub(gone.start));
+        if let Some(frequencies) = &mut self.frequencies {
+            frequencies.forget(gone);
+        }
     }
 
     /// Chooses the next token after `history` (prompt and answer so far; the

@@ -8,6 +8,7 @@ use super::engine::Engine;
 use crate::chat::{ReasoningStream, RenderInput};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// What happens when the context is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,16 +61,27 @@ impl Engine {
     /// As [`Engine::render_chat`].
     pub fn chat_prompt(&self, input: &RenderInput, policy: ContextPolicy) -> Result<ChatPrompt> {
         let (mut text, mut tokens) = self.render_chat(input)?;
-        let mut input = input.clone();
+        let room = self.context - self.context / ROOM;
+        let turns = turns(&input.messages);
         let mut forgotten = 0;
-        if policy == ContextPolicy::Shift {
-            while tokens.len() > self.context - self.context / ROOM && forget(&mut input.messages) {
-                forgotten += 1;
-                (text, tokens) = self.render_chat(&input)?;
+        if policy == ContextPolicy::Shift && tokens.len() > room && !turns.is_empty() {
+            let rendered =
+                |n: usize| self.render_chat(&without(input, turns[0].start..turns[n - 1].end));
+            // The fewest that make room: rendering and tokenising a long history takes a while.
+            let (mut least, mut most) = (1, turns.len());
+            while least < most {
+                let middle = usize::midpoint(least, most);
+                if rendered(middle)?.1.len() > room {
+                    least = middle + 1;
+                } else {
+                    most = middle;
+                }
             }
+            forgotten = least;
+            (text, tokens) = rendered(forgotten)?;
         }
-        let keep = self.system_tokens(&input, &tokens);
-        Ok(ChatPrompt { tokens, keep, reasoning: self.reasoning(&text), forgotten })
+        let keep = self.system_tokens(input, &tokens);
+        Ok(ChatPrompt { tokens, keep, reasoning: self.reasoning(&text)?, forgotten })
     }
 
     /// How many tokens a conversation has in common with one of the same system prompt.
@@ -89,35 +101,43 @@ impl Engine {
     /// end. Does nothing where they fit.
     pub(super) fn fit(&self, tokens: &mut Vec<u32>, keep: usize) {
         if tokens.len() >= self.context {
-            shift(tokens, keep, self.context - (self.context / ROOM).max(1));
+            let most = self.context - (self.context / ROOM).max(1);
+            shift(tokens, keep, most.max(1));
         }
     }
 }
 
 /// Forgets tokens behind the first `keep` (at most half of `most`), so that `most` remain.
-pub(super) fn shift(tokens: &mut Vec<u32>, keep: usize, most: usize) {
+/// Returns which.
+pub(super) fn shift(tokens: &mut Vec<u32>, keep: usize, most: usize) -> Range<usize> {
     let keep = keep.min(most / 2);
-    let forgotten = tokens.len().saturating_sub(most);
-    tokens.drain(keep..keep + forgotten);
+    let forgotten = keep..keep + tokens.len().saturating_sub(most);
+    tokens.drain(forgotten.clone());
+    forgotten
 }
 
 fn is_system(message: &Value) -> bool {
     matches!(message["role"].as_str(), Some("system" | "developer"))
 }
 
-/// Forgets the oldest turn: a message that is not of the system, and what follows it up to
-/// the next of the user. Whether there was one; the last turn stays.
-fn forget(messages: &mut Value) -> bool {
-    let Some(list) = messages.as_array_mut() else { return false };
-    let Some(first) = list.iter().position(|message| !is_system(message)) else { return false };
-    let of_user = |message: &Value| message["role"] == "user";
-    match list.iter().skip(first + 1).position(of_user) {
-        Some(next) => {
-            list.drain(first..=first + next);
-            true
-        }
-        None => false,
+/// The turns that may be forgotten, oldest first: a message that is not of the system, and
+/// what follows it up to the next of the user. The last one stays.
+fn turns(messages: &Value) -> Vec<Range<usize>> {
+    let list = messages.as_array().map_or(&[] as &[Value], Vec::as_slice);
+    let Some(mut start) = list.iter().position(|message| !is_system(message)) else {
+        return Vec::new();
+    };
+    let starts = (start + 1..list.len()).filter(|&i| list[i]["role"] == "user");
+    starts.map(|next| std::mem::replace(&mut start, next)..next).collect()
+}
+
+/// A conversation without some of its messages.
+fn without(input: &RenderInput, messages: Range<usize>) -> RenderInput {
+    let mut input = input.clone();
+    if let Some(list) = input.messages.as_array_mut() {
+        list.drain(messages);
     }
+    input
 }
 
 #[cfg(test)]
@@ -145,13 +165,14 @@ mod tests {
             list.iter().map(|m| &m["role"].as_str().expect("a role")[..1]).collect()
         };
         let all = ["system", "user", "assistant", "tool", "assistant", "user", "assistant", "user"];
-        let mut messages = Value::Array(all.map(message).to_vec());
-        for expected in ["suau", "su"] {
-            assert!(forget(&mut messages));
-            assert_eq!(roles(&messages), expected);
-        }
-        assert!(!forget(&mut messages));
-        assert!(!forget(&mut json!("none")));
+        let messages = Value::Array(all.map(message).to_vec());
+        let oldest = turns(&messages);
+        assert_eq!(oldest, [1..5, 5..7]);
+        let input = RenderInput { messages, ..RenderInput::default() };
+        assert_eq!(roles(&without(&input, 1..5).messages), "suau");
+        assert_eq!(roles(&without(&input, 1..7).messages), "su");
+        assert!(turns(&json!([message("system"), message("user")])).is_empty());
+        assert!(turns(&json!("none")).is_empty());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Engine {
     pub(super) tempo: Tempo,
     pub(super) drafting: Drafting,
     tokenizer: Tokenizer,
-    template: ChatTemplate,
+    template: Result<ChatTemplate>,
     about: About,
     /// Which file the model is.
     pub(super) fingerprint: String,
@@ -95,7 +95,7 @@ impl Engine {
         kv_type: KvType,
         context: usize,
         tokenizer: Tokenizer,
-        template: ChatTemplate,
+        template: Result<ChatTemplate>,
         about: About,
     ) -> Engine {
         let cached = Vec::with_capacity(forward.capacity());
@@ -148,33 +148,24 @@ impl Engine {
         &self.tokenizer
     }
 
-    /// Takes another chat template in place of the model's own; `clock` is for its dates, as
-    /// in [`LoadOptions`](super::LoadOptions).
-    ///
-    /// # Errors
-    /// [`Error::Template`](crate::Error::Template) if it does not parse.
-    pub fn set_chat_template(&mut self, source: &str, clock: fn() -> i64) -> Result<()> {
-        let text = |id: Option<u32>| id.map_or_else(String::new, |id| self.tokenizer.decode(&[id]));
-        let (bos, eos) = (text(self.tokenizer.bos()), text(self.tokenizer.eos()));
-        self.template = ChatTemplate::new(source, &bos, &eos)?;
-        self.template.set_clock(clock);
-        Ok(())
-    }
-
     /// Messages as the model's template writes them, and as tokens.
     ///
     /// # Errors
     /// [`Error::Template`].
     pub fn render_chat(&self, input: &RenderInput) -> Result<(String, Vec<u32>)> {
-        let text = self.template.render(input)?;
+        let text = self.template()?.render(input)?;
         // The template writes BOS where it wants one.
         let tokens = self.tokenizer.encode(&text, false, true)?;
         Ok((text, tokens))
     }
 
     /// Separates the reasoning from the answer to a prompt.
-    pub(super) fn reasoning(&self, prompt: &str) -> ReasoningStream {
-        self.template.reasoning(prompt)
+    pub(super) fn reasoning(&self, prompt: &str) -> Result<ReasoningStream> {
+        Ok(self.template()?.reasoning(prompt))
+    }
+
+    fn template(&self) -> Result<&ChatTemplate> {
+        self.template.as_ref().map_err(Error::clone)
     }
 
     /// Keeps the longest common prefix of the cache and `tokens`, at most `most` of it,

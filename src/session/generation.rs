@@ -271,7 +271,8 @@ impl Generation {
     fn shift(&mut self, engine: &mut Engine) {
         let keep = self.params.keep.min(self.tokens.len() / 2);
         let most = keep + (self.tokens.len() - keep) / 2;
-        shift(&mut self.tokens, keep, most.max(1));
+        let forgotten = shift(&mut self.tokens, keep, most.max(1));
+        self.sampler.forget(&forgotten);
         engine.keep_prefix(&self.tokens, self.tokens.len() - 1);
         engine.drafting.settle();
         self.prefill_len = self.tokens.len();
@@ -289,7 +290,7 @@ impl Generation {
         let known = self.prompt_logprobs.len() + 1 >= self.prompt_len;
         let echoes = self.params.echo && self.usage.completion_tokens == 0 && !known;
         if let (true, Some(top)) = (echoes, self.params.logprobs) {
-            // Row i foretells token done + i + 1.
+            // Row i predicts token done + i + 1.
             for first in (0..n).step_by(MAX_HEAD) {
                 let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
                 let targets = self.tokens[..self.prompt_len].iter().skip(done + first + 1);

@@ -5,7 +5,7 @@ use super::engine::{About, Engine};
 use super::fingerprint::Fingerprint;
 use super::memory::{Outlook, Preflight};
 use crate::chat::ChatTemplate;
-use crate::gguf::{Header, Parsed, Split};
+use crate::gguf::{Header, Metadata, Parsed, Split};
 use crate::kv_cache::KvType;
 use crate::model::{Config, Forward, WeightsReader};
 use crate::team::Team;
@@ -13,7 +13,7 @@ use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
 /// How to run a model.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct LoadOptions {
     /// Positions of the KV cache, [`DEFAULT_CONTEXT`] by default; at most those that the
     /// model was trained for.
@@ -26,6 +26,8 @@ pub struct LoadOptions {
     pub device_memory: Option<u64>,
     /// Seconds since 1970-01-01 00:00 on the local wall clock: the date that templates show.
     pub clock: fn() -> i64,
+    /// A chat template in place of the model's own.
+    pub chat_template: Option<String>,
 }
 
 impl Default for LoadOptions {
@@ -37,6 +39,7 @@ impl Default for LoadOptions {
             threads: 1,
             device_memory: None,
             clock: unix_seconds,
+            chat_template: None,
         }
     }
 }
@@ -90,7 +93,8 @@ struct Parts {
     weights: WeightsReader,
     need: Preflight,
     tokenizer: Tokenizer,
-    template: ChatTemplate,
+    /// Where it does not parse, the model still completes raw text.
+    template: Result<ChatTemplate>,
     about: About,
 }
 
@@ -282,7 +286,7 @@ impl Parts {
         let weights = WeightsReader::new(header)?;
         let context = context(weights.config(), options.context)?;
         let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
-        let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
+        let template = template(&header.metadata, &tokenizer, options)?;
         let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);
         need.reserve(weights.largest(), options.device_memory)?;
@@ -291,13 +295,32 @@ impl Parts {
             quantization: weights.quantization(),
             parameters: header.n_elements(),
         };
-        let mut template = template.unwrap_or_else(ChatTemplate::plain);
-        template.set_clock(options.clock);
-        if let Some(end) = template.end_of_answer() {
+        if let Some(end) = template.as_ref().ok().and_then(ChatTemplate::end_of_answer) {
             tokenizer.end_answers_at(&end);
         }
         Ok(Parts { weights, need, tokenizer, template, about })
     }
+}
+
+/// The chat template, given or the model's own. A given one must parse; that the model's own
+/// does not is told when it is wanted.
+fn template(
+    metadata: &Metadata,
+    tokenizer: &Tokenizer,
+    options: &LoadOptions,
+) -> Result<Result<ChatTemplate>> {
+    let own = || match ChatTemplate::from_gguf(metadata, tokenizer) {
+        Err(Error::Template { line, what }) => Ok(Err(Error::Template { line, what })),
+        own => own.map(|own| Ok(own.unwrap_or_else(ChatTemplate::plain))),
+    };
+    let mut template = match &options.chat_template {
+        Some(source) => Ok(ChatTemplate::for_tokenizer(source, tokenizer)?),
+        None => own()?,
+    };
+    if let Ok(template) = &mut template {
+        template.set_clock(options.clock);
+    }
+    Ok(template)
 }
 
 /// Seconds since 1970, UTC.

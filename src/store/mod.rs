@@ -24,6 +24,7 @@ mod download;
 mod host;
 mod http;
 mod part_digest;
+mod read_only;
 pub mod recipe;
 pub mod record;
 mod schema;

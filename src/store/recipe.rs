@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 pub const PACK_VERSION: u32 = 1;
 /// Bytes of a record that a `pagelm.json` may ask for.
 pub const MAX_RECORD_BYTES: u32 = 64 << 20;
-/// Most parts of a split model, as `gguf-split` numbers them.
-const MAX_PARTS: u32 = 99_999;
+/// Most parts of a split model, as its header may have them.
+const MAX_PARTS: u32 = 1000;
 
 /// What to fetch.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ pub struct Pack {
 /// One GGUF file of a packed model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PackPart {
-    /// SHA-256 of the whole of it.
+    /// SHA-256 of the whole of it, for people; what is loaded is checked by the records' digests.
     pub sha256: String,
     /// The files that it is served as, in order.
     pub files: Vec<PackFile>,
@@ -122,18 +122,28 @@ impl Recipe {
             return Err(bad(format!("`record_bytes` is {}", pack.record_bytes)));
         }
         let mut files = Vec::new();
+        let mut rest = pack.bytes;
         for (part, PackPart { files: served, .. }) in (0..).zip(pack.parts) {
+            if served.is_empty() {
+                return Err(bad(format!("part {} has no file", part + 1)));
+            }
             for PackFile { path, bytes, records } in served {
                 let url = resolve(&path).ok_or_else(|| bad(format!("\"{path}\" is no address")))?;
                 let count = bytes.div_ceil(pack.record_bytes.into());
                 if records.len() as u64 != count || !records.iter().all(|r| is_digest(r)) {
                     return Err(bad(format!("{path} must have {count} digests")));
                 }
+                rest = rest
+                    .checked_sub(bytes)
+                    .ok_or_else(|| bad("its files have more than `bytes`".into()))?;
                 files.push(RecipeFile { url, part, bytes: Some(bytes), records });
             }
         }
         if files.is_empty() {
             return Err(bad("it names no file".into()));
+        }
+        if rest > 0 {
+            return Err(bad(format!("its files have {rest} bytes less than `bytes`")));
         }
         let settings =
             serde_json::to_string(&pack.settings).map_err(|error| bad(error.to_string()))?;
@@ -239,6 +249,9 @@ mod tests {
             ("/record_bytes", json!(0)),
             ("/record_bytes", json!(u32::MAX)),
             ("/parts", json!([])),
+            ("/parts/0/files", json!([])),
+            ("/bytes", json!(19)),
+            ("/bytes", json!(21)),
             ("/parts/0/files/0/bytes", json!(17)),
             ("/parts/0/files/0/bytes", json!(-1)),
             ("/parts/0/files/1/records/0", json!("zz")),

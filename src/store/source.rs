@@ -362,7 +362,7 @@ impl Source {
     }
 
     pub(super) fn stores(&self) -> bool {
-        self.storage.is_some()
+        self.storage.as_ref().is_some_and(|storage| storage.keeps())
     }
 
     async fn hand_out(&mut self, record: Record, stored: bool) -> Result<Option<Piece>> {
@@ -406,7 +406,7 @@ impl Source {
         }
     }
 
-    /// Forgets all there is, to begin anew.
+    /// Forgets the download at hand, to begin anew.
     async fn restart(&mut self) -> Result<Option<Piece>> {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
@@ -414,7 +414,9 @@ impl Source {
             return Err(Fault::Broken(what).into_error(&self.manifest.url, self.manifest.bytes));
         }
         self.stop().await?;
-        if let Some(storage) = self.storage.as_ref().filter(|_| self.begun) {
+        // A complete model stays until another one is.
+        let unfinished = self.begun && !self.complete;
+        if let Some(storage) = self.storage.as_ref().filter(|_| unfinished) {
             storage.forget(&self.manifest).await?;
         }
         let url = self.manifest.url.clone();

@@ -33,6 +33,11 @@ pub(super) enum Write {
 
 /// Keeps models as manifests and records. Models are named by their url.
 pub(super) trait Storage {
+    /// Whether what is written stays, and takes room.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// What is stored of a model in the present layout; the complete one before an
     /// unfinished download. Its time of use is set to now.
     fn find(&self, url: &str) -> Reply<Option<Stored>>;

@@ -7,6 +7,7 @@ use super::indexed_db::IndexedDb;
 use super::js::{Timer, collect_garbage};
 use super::lock;
 use super::quota;
+use super::read_only::ReadOnly;
 use super::source::{Options, Phase, Report, Source};
 use super::storage::Storage;
 use crate::Result;
@@ -43,6 +44,25 @@ pub async fn open(
     let lock = lock::acquire(&format!("pagelm:store:{url}"), signal, waiting).await?;
     let storage: Rc<dyn Storage> = Rc::new(IndexedDb::open(lock).await?);
     Source::open(host, Some(storage), url, options, report).await
+}
+
+/// The same to look only: nothing is written, and no other tab is waited for.
+///
+/// # Errors
+/// As [`Source::next`].
+pub async fn look(
+    url: &str,
+    cache: bool,
+    stall_ms: u32,
+    options: Options,
+    signal: &AbortSignal,
+) -> Result<Source> {
+    let host = Rc::new(Browser { signal: signal.clone(), stall_ms });
+    let storage: Option<Rc<dyn Storage>> = match cache {
+        true => Some(Rc::new(ReadOnly(Rc::new(IndexedDb::open(None).await?)))),
+        false => None,
+    };
+    Source::open(host, storage, url, options, Box::new(|_| {})).await
 }
 
 /// Has the garbage collector take what a load has left behind.

@@ -7,6 +7,7 @@ use super::protocol::{Event, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
 use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};
+use crate::store::recipe::Settings;
 use crate::store::{self, Piece, Report, Source};
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -38,10 +39,9 @@ pub(super) async fn load(
     let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
     let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
     let settings = source.settings();
-    let options = options(context.or(settings.context), kv_cache);
+    let options = options(context, kv_cache, &settings);
     let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
-    let template = settings.chat_template.as_deref();
-    let engine = match files.read_and_start(options, template).await {
+    let engine = match files.read_and_start(&options).await {
         Ok(engine) => engine,
         Err(error) => {
             files.source.discard(&error).await;
@@ -56,29 +56,28 @@ pub(super) async fn load(
     Ok((engine, Reply::Loaded { info, stored, settings }))
 }
 
-/// What a model's header tells: nothing else is fetched, and nothing stored.
+/// What a model's header tells: no more than the records that it lies in is fetched, and
+/// nothing stored.
 pub(super) async fn preflight(
     id: u32,
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<Reply> {
     let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
-    let report = Box::new(|_: Report| {});
-    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
-    let options = options(context.or(source.settings().context), kv_cache);
+    let source = store::web::look(&url, cache, stall_ms, source, signal).await?;
+    let options = options(context, kv_cache, &source.settings());
     let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
-    let outlook = files.outlook(options).await;
-    files.source.discard(&Error::Aborted).await;
-    Ok(Reply::Outlook(outlook?))
+    Ok(Reply::Outlook(files.outlook(&options).await?))
 }
 
-fn options(context: Option<usize>, kv_cache: KvType) -> LoadOptions {
+fn options(context: Option<usize>, kv_cache: KvType, settings: &Settings) -> LoadOptions {
     LoadOptions {
-        context,
+        context: context.or(settings.context),
         kv_cache,
         threads: entry::threads(),
         device_memory: entry::device_memory(),
         clock: local_seconds,
+        chat_template: settings.chat_template.clone(),
     }
 }
 
@@ -93,29 +92,22 @@ struct Files<'a> {
 
 impl Files<'_> {
     /// The engine, its threads at work.
-    async fn read_and_start(
-        &mut self,
-        options: LoadOptions,
-        template: Option<&str>,
-    ) -> Result<Engine> {
-        let mut engine = self.read(options).await?;
-        if let Some(template) = template {
-            engine.set_chat_template(template, options.clock)?;
-        }
+    async fn read_and_start(&mut self, options: &LoadOptions) -> Result<Engine> {
+        let engine = self.read(options).await?;
         entry::start_helpers().await?;
         Ok(engine)
     }
 
     /// Passes all records to a loader, part after part.
-    async fn read(&mut self, options: LoadOptions) -> Result<Engine> {
-        let mut loader = Loader::new(options);
+    async fn read(&mut self, options: &LoadOptions) -> Result<Engine> {
+        let mut loader = Loader::new(options.clone());
         let mut piece = vec![0; PIECE];
         let mut at = 0;
         let mut ahead = self.push_header(&mut loader).await?;
         while let Some(next) = self.source.next().await? {
             match next {
                 Piece::Restart => {
-                    (loader, at, self.done) = (Loader::new(options), 0, 0);
+                    (loader, at, self.done) = (Loader::new(options.clone()), 0, 0);
                     ahead = self.push_header(&mut loader).await?;
                 }
                 Piece::Record { part } => {
@@ -132,8 +124,8 @@ impl Files<'_> {
     }
 
     /// Reads until the headers are there.
-    async fn outlook(&mut self, options: LoadOptions) -> Result<Outlook> {
-        let mut loader = Loader::new(options);
+    async fn outlook(&mut self, options: &LoadOptions) -> Result<Outlook> {
+        let mut loader = Loader::new(options.clone());
         let mut ahead = self.push_header(&mut loader).await?;
         let mut piece = vec![0; PIECE];
         while loader.outlook().is_none() {
@@ -142,7 +134,7 @@ impl Files<'_> {
                     self.pack(&mut loader, &mut piece, std::mem::take(&mut ahead)).await?;
                 }
                 Some(Piece::Restart) => {
-                    loader = Loader::new(options);
+                    loader = Loader::new(options.clone());
                     ahead = self.push_header(&mut loader).await?;
                 }
                 None => return Err(Error::Truncated { need: self.done + 1, have: self.done }),

@@ -8,6 +8,7 @@
 pub mod fields;
 mod line;
 pub mod load_request;
+pub mod progress;
 pub mod protocol;
 pub mod request;
 mod sampling;

@@ -81,3 +81,11 @@ export async function set(page, fields) {
   for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(String(value));
   await button(page, "Done").click();
 }
+
+/** Goes on by the tab key until this has the focus, as someone without a mouse does. */
+export async function tabTo(page, target, key = "Tab") {
+  await until(async () => {
+    await page.keyboard.press(key);
+    return target.evaluate((element) => element === document.activeElement);
+  }, "the tab key does not lead there");
+}

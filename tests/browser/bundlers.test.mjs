@@ -1,5 +1,5 @@
-// The package as npm would publish it, in a small program: without a bundler, and built by
-// Vite 7 and 8, webpack and esbuild with what the guide says of each. Every build is run.
+// The package as npm packs and installs it, in a small program: without a bundler, and built by
+// Vite 7 and 8, webpack and esbuild by what the guide says of each. Every build is run.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -11,11 +11,28 @@ import { DOCROOT, PROJECT } from "./fixtures.mjs";
 import { launch } from "./chromium.mjs";
 import { needsRealModel } from "./harness.mjs";
 import { serve } from "./server.mjs";
+import { BUILDS as GUIDE, commands, snippets } from "./snippets.mjs";
 
 const SOURCE = path.join(PROJECT, "tests/bundlers");
 const WORK = path.join(PROJECT, "target/bundlers");
 const PACKAGE = path.join(WORK, "node_modules/pagelm");
 const require = createRequire(import.meta.url);
+/** What the guide has npm and esbuild do. */
+const told = commands([GUIDE]).map(({ command }) => command);
+assert.deepEqual(told.filter((command) => !/^(npm|esbuild|cp) /.test(command)), [], "no test runs this");
+const [importMap] = snippets([GUIDE]).filter(({ language }) => language === "html");
+const [viteConfig] = snippets([GUIDE]).filter(({ language }) => language === "ts");
+
+/** Runs commands of the guide where the program is, without a network. */
+function tell(which) {
+  const own = told.filter((command) => which.test(command));
+  assert.ok(own.length > 0, `the guide has no command ${which}`);
+  for (const command of own) {
+    const PATH = [path.join(PROJECT, "tests/node_modules/.bin"), process.env.PATH].join(path.delimiter);
+    const { status, stderr } = spawnSync("bash", ["-c", command.replace("./pkg", path.join(PROJECT, "pkg"))], { cwd: WORK, encoding: "utf8", env: { ...process.env, PATH, npm_config_offline: "true", npm_config_audit: "false" } });
+    assert.equal(status, 0, `${command}\n${stderr}`);
+  }
+}
 
 /** What `npm pack` puts into the archive. */
 function pack() {
@@ -27,8 +44,7 @@ function pack() {
 const BUILDS = {
   "no bundler": async (out) => {
     cpSync(PACKAGE, path.join(out, "pagelm"), { recursive: true });
-    const map = JSON.stringify({ imports: { pagelm: "./pagelm/pagelm.js", "pagelm/": "./pagelm/" } });
-    const html = readFileSync(path.join(SOURCE, "index.html"), "utf8").replace("</head>", `  <script type="importmap">${map}</script>\n</head>`);
+    const html = readFileSync(path.join(SOURCE, "index.html"), "utf8").replace("</head>", `${importMap.code}</head>`);
     writeFileSync(path.join(out, "index.html"), html);
     cpSync(path.join(SOURCE, "main.js"), path.join(out, "main.js"));
   },
@@ -49,29 +65,16 @@ const BUILDS = {
     cpSync(path.join(SOURCE, "index.html"), path.join(out, "index.html"));
   },
   esbuild: async (out) => {
-    const { build } = require("esbuild");
     // The workers are programs of their own; the binaries and style sheets lie beside them.
-    await build({
-      absWorkingDir: WORK,
-      entryPoints: { main: "main.js", worker: "pagelm/worker.js", helper: "pagelm/helper.js" },
-      bundle: true,
-      minify: true,
-      format: "esm",
-      target: "es2022",
-      outdir: out,
-      logLevel: "error",
-    });
-    for (const variant of ["simd", "relaxed", "threads"]) {
-      cpSync(path.join(PACKAGE, "wasm", variant, "pagelm_bg.wasm"), path.join(out, "wasm", variant, "pagelm_bg.wasm"));
-    }
-    for (const sheet of ["page-lm.css", "tokens.css"]) cpSync(path.join(PACKAGE, sheet), path.join(out, sheet));
+    tell(/^(esbuild|cp) /);
+    cpSync(path.join(WORK, "out"), out, { recursive: true });
     cpSync(path.join(SOURCE, "index.html"), path.join(out, "index.html"));
   },
 };
 
 async function vite(name, out) {
   const { build } = await import(name);
-  await build({ root: WORK, base: "./", configFile: false, logLevel: "error", build: { outDir: out, emptyOutDir: false } });
+  await build({ root: WORK, base: "./", configFile: path.join(WORK, "vite.config.ts"), logLevel: "error", build: { outDir: out, emptyOutDir: false } });
 }
 
 describe("the package", needsRealModel(), () => {
@@ -79,8 +82,11 @@ describe("the package", needsRealModel(), () => {
   let browser;
   before(async () => {
     rmSync(WORK, { recursive: true, force: true });
-    mkdirSync(PACKAGE, { recursive: true });
-    for (const file of pack()) cpSync(path.join(PROJECT, "pkg", file), path.join(PACKAGE, file));
+    mkdirSync(WORK, { recursive: true });
+    writeFileSync(path.join(WORK, "package.json"), JSON.stringify({ name: "program", private: true, type: "module" }));
+    writeFileSync(path.join(WORK, "vite.config.ts"), viteConfig.code);
+    tell(/^npm /);
+    assert.ok(existsSync(PACKAGE), "npm has not installed the package");
     for (const file of ["main.js", "index.html"]) cpSync(path.join(SOURCE, file), path.join(WORK, file));
     server = await serve({ root: WORK, isolated: true });
     symlinkSync(path.join(DOCROOT, "models"), path.join(WORK, "models"));
@@ -93,7 +99,7 @@ describe("the package", needsRealModel(), () => {
 
   test("has all that it needs, and nothing else", () => {
     const files = pack();
-    const unknown = files.filter((file) => !/^(package\.json|README\.md|LICENSE|[\w-]+\.(js|d\.ts|css)|widget\/[\w-]+\.js|docs\/[\w-]+\.md|wasm\/(simd|relaxed|threads)\/pagelm(\.js|_bg\.wasm))$/.test(file));
+    const unknown = files.filter((file) => !/^(package\.json|README\.md|LICENSE|[\w-]+\.(js|d\.ts|css)|widget\/[\w-]+\.js|types\/[\w-]+\.d\.ts|docs\/[\w-]+\.md|wasm\/(simd|relaxed|threads)\/pagelm(\.js|_bg\.wasm))$/.test(file));
     assert.deepEqual(unknown, []);
     for (const file of ["LICENSE", "pagelm.js", "pagelm.d.ts", "page-lm.js", "page-lm.d.ts", "page-lm.css", "worker.js", "helper.js", "wasm/simd/pagelm_bg.wasm"]) assert.ok(files.includes(file), file);
     // What a module imports is there.
@@ -112,7 +118,7 @@ describe("the package", needsRealModel(), () => {
 
   for (const [name, build] of Object.entries(BUILDS)) {
     test(`${name}: builds and answers`, async (t) => {
-      const folder = `out/${name.toLowerCase().replaceAll(" ", "-")}`;
+      const folder = `builds/${name.toLowerCase().replaceAll(" ", "-")}`;
       const out = path.join(WORK, folder);
       mkdirSync(out, { recursive: true });
       await build(out);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fixture, needs, readJson } from "./fixtures.mjs";
-import { needsRealModel, openSite, ready } from "./harness.mjs";
+import { needsRealModel, openSite } from "./harness.mjs";
 
 const site = await openSite();
 const GREEDY = ["real", "smollm2-135m-q4_1", "greedy.json"];
@@ -14,10 +14,7 @@ describe("the real model", needsRealModel(), () => {
   let page;
   before(async () => {
     context = await site.browser.newContext();
-    page = await context.newPage();
-    await page.goto(site.server.url("helpers.html"));
-    await ready(page);
-    await page.evaluate((url) => load(url).then(() => undefined), site.realModel);
+    page = await site.visit(context);
   });
   after(() => context.close());
 

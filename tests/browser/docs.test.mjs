@@ -3,21 +3,25 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { reference } from "../../.tools/api-reference.mjs";
 import { PROJECT } from "./fixtures.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
+import { RUN_BY, TEXTS, read, snippets } from "./snippets.mjs";
 
 const site = await openSite({ isolated: false });
-const DOCS = path.join(PROJECT, "pkg/docs");
-const read = (file) => readFileSync(path.join(PROJECT, file), "utf8");
-const guides = readdirSync(DOCS).filter((file) => file.endsWith(".md") && file !== "api.md").map((file) => `pkg/docs/${file}`);
-const texts = ["README.md", "pkg/README.md", ...guides];
+const blocks = (file, language) => snippets([file]).filter((each) => each.language === language).map(({ code }) => code);
 
-const blocks = (text, language) => [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, code]) => code);
+test("every snippet is of a kind that a test runs", () => {
+  for (const { file, language, code } of snippets()) {
+    assert.ok(language in RUN_BY, `${file}: nothing runs \`${language}\`:\n${code}`);
+  }
+  // An indented block would go unseen.
+  for (const file of TEXTS) assert.doesNotMatch(read(file), /(^|\n)\n {4}\S/, `${file} has a block without a language`);
+});
 
 describe("the words", needsRealModel(), () => {
   let context;
@@ -26,8 +30,8 @@ describe("the words", needsRealModel(), () => {
   });
   after(() => context.close());
 
-  for (const file of texts) {
-    const program = blocks(read(file), "js").join("\n");
+  for (const file of TEXTS) {
+    const program = blocks(file, "js").join("\n");
     if (program === "") continue;
     test(`${file}: its program runs`, async (t) => {
       const page = await context.newPage();
@@ -45,28 +49,39 @@ describe("the words", needsRealModel(), () => {
     });
   }
 
-  for (const file of texts) {
-    const html = blocks(read(file), "html").filter((code) => code.includes("<page-lm"));
+  for (const file of TEXTS) {
+    const html = blocks(file, "html").filter((code) => code.includes("<page-lm"));
     if (html.length === 0) continue;
     test(`${file}: its tag is a widget`, async (t) => {
       const page = await context.newPage();
       t.after(() => page.close());
-      serveText("tag.html", "text/html", `<!doctype html><meta charset="utf-8"><title>tag</title><link rel="icon" href="data:,"><main><p>The museum is closed on Mondays.</p></main>${html.join("")}`);
+      serveText("tag.html", "text/html", `<!doctype html><meta charset="utf-8"><title>tag</title><link rel="icon" href="data:,"><style>${blocks(file, "css").join("")}</style><main><p>The museum is closed on Mondays.</p></main>${html.join("")}`);
       await page.goto(site.server.url("tag.html"));
       await page.locator("page-lm").locator(".launcher button").click();
       const widget = page.locator("page-lm");
       await widget.locator("[part~=agree]").click();
       await page.waitForFunction(() => document.querySelector("page-lm").ready, undefined, { timeout: 60_000 });
+      if (blocks(file, "css").length === 0) return;
+      const looks = await widget.evaluate(({ shadowRoot }) => {
+        const style = (selector) => getComputedStyle(shadowRoot.querySelector(selector));
+        return [style(".send").backgroundColor, style(".launcher button").textTransform];
+      });
+      assert.deepEqual(looks, ["rgb(122, 46, 110)", "uppercase"]);
     });
   }
+});
+
+test("what is shown of other libraries and of configurations is TypeScript", async () => {
+  const { transform } = await import("esbuild");
+  for (const { code } of snippets().filter(({ language }) => language === "ts")) await transform(code, { loader: "ts" });
 });
 
 test("tsc --strict passes over the programs of the guides", () => {
   const folder = path.join(PROJECT, "target/docs");
   mkdirSync(folder, { recursive: true });
   const files = [];
-  for (const file of texts) {
-    const program = blocks(read(file), "js").join("\n").replaceAll('"./pkg/pagelm.js"', '"pagelm"');
+  for (const file of TEXTS) {
+    const program = blocks(file, "js").join("\n").replaceAll('"./pkg/pagelm.js"', '"pagelm"');
     if (program === "") continue;
     files.push(`${file.replaceAll("/", "-")}.ts`);
     writeFileSync(path.join(folder, files.at(-1)), `${program}\nexport {};\n`);
@@ -96,8 +111,14 @@ test("every error code has its cause and its cure", () => {
   }
 });
 
+test("the pictures are there, and small", () => {
+  const pictures = [...read("README.md").matchAll(/(?:src|srcset)="([^"]+\.webp)"/g)].map(([, file]) => path.join(PROJECT, file));
+  assert.equal(pictures.length, 2);
+  for (const file of pictures) assert.ok(statSync(file).size < 150_000, file);
+});
+
 test("links between the guides lead somewhere", () => {
-  for (const file of texts) {
+  for (const file of TEXTS) {
     for (const [, target] of read(file).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
       assert.ok(existsSync(path.join(PROJECT, path.dirname(file), target)), `${file} → ${target}`);
     }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
-import { TYPE, string, tinyAs, tinyLlama, tinyWithUnsupportedType, u32, writeGguf, writeHeader } from "./gguf.mjs";
+import { TYPE, string, tinyAs, tinyLlama, u32, writeGguf, writeHeader } from "./gguf.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
@@ -38,44 +38,44 @@ const CASES = [
     answer: routes.bytes(writeGguf(tinyLlama(), { tensorCount: 1n << 60n })),
     code: "gguf_bad_header",
   },
+  // Of these only the header is ever sent, once: they are refused before their weights are fetched.
   {
     title: "a BERT model",
-    answer: routes.bytes(tinyAs("bert")),
+    answer: headerOf(tinyAs("bert")),
     code: "masked_model",
     data: ({ architecture }) => architecture === "bert",
   },
   {
     title: "an unknown architecture",
-    answer: routes.bytes(tinyAs("frobnicator")),
+    answer: headerOf(tinyAs("frobnicator")),
     code: "unsupported_architecture",
     data: ({ architecture, supported }) => architecture === "frobnicator" && /\bllama\b/.test(supported),
   },
   {
     title: "an unsupported type",
-    answer: routes.bytes(tinyWithUnsupportedType()),
+    answer: headerOf(spoilt(({ tensors }) => (tensors[8].type = TYPE.WITHDRAWN))),
     code: "unsupported_type",
     data: ({ tensor, dtype }) => tensor === "blk.0.ffn_up.weight" && dtype.includes(String(TYPE.WITHDRAWN)),
   },
-  // Of these only the header is ever sent: they are refused before their weights are fetched.
-  { title: "a LoRA adapter", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("adapter"))), code: "adapter" },
-  { title: "a projector", answer: headerOf(({ metadata }) => (metadata["general.type"] = string("mmproj"))), code: "projector" },
-  { title: "a vocabulary", answer: headerOf((model) => (model.tensors = [])), code: "vocabulary_only" },
+  { title: "a LoRA adapter", answer: headerOf(spoilt(({ metadata }) => (metadata["general.type"] = string("adapter")))), code: "adapter" },
+  { title: "a projector", answer: headerOf(spoilt(({ metadata }) => (metadata["general.type"] = string("mmproj")))), code: "projector" },
+  { title: "a vocabulary", answer: headerOf(spoilt((model) => (model.tensors = []))), code: "vocabulary_only" },
   {
     title: "a missing tensor",
-    answer: headerOf(({ tensors }) => tensors.splice(4, 1)),
+    answer: headerOf(spoilt(({ tensors }) => tensors.splice(4, 1))),
     code: "missing_tensor",
     data: ({ tensor }) => tensor === "blk.0.attn_v.weight",
   },
   {
     title: "a wrong shape",
-    answer: headerOf(({ tensors }) => tensors[8].dims.reverse()),
+    answer: headerOf(spoilt(({ tensors }) => tensors[8].dims.reverse())),
     code: "wrong_shape",
     data: ({ tensor, found, expected }) => tensor === "blk.0.ffn_up.weight" && found[0] === 96 && expected[0] === 64,
   },
   {
     title: "a model that no browser has memory for",
     // A file of one gigabyte, lest it be refused for the want of storage.
-    answer: headerOf((model) => {
+    answer: headerOf(spoilt((model) => {
       const [embd, ff] = [4096, 3 << 18];
       model.metadata["llama.feed_forward_length"] = u32(ff);
       model.metadata["llama.embedding_length"] = u32(embd);
@@ -83,7 +83,7 @@ const CASES = [
         tensor.dims = tensor.dims.map((dim) => ({ 64: embd, 96: ff })[dim] ?? dim);
         if (tensor.name.includes("ffn_") && tensor.dims.length === 2) tensor.type = TYPE.Q1_0;
       }
-    }),
+    })),
     code: "too_large",
     data: ({ needed, available }) => needed > 5 * 2 ** 30 && available > 0 && available < needed,
   },
@@ -115,15 +115,25 @@ const CASES = [
   },
 ];
 
-/** Answers with the header of a spoilt model and then waits for ever. */
-function headerOf(spoil) {
+function spoilt(spoil) {
   const model = tinyLlama();
   spoil(model);
+  return model;
+}
+
+/** Answers with the header of a model and then waits for ever; counts its requests. */
+function headerOf(model) {
   const bytes = (type) => (type === TYPE.Q1_0 ? 18 / 128 : 4); // of a weight
   const tensors = model.tensors.map((tensor) => ({ ...tensor, size: tensor.dims.reduce((n, dim) => n * dim, bytes(tensor.type)) }));
   const head = writeHeader({ ...model, tensors });
   // One byte more: a whole answer that does not end would hold up the connection's next.
-  return routes.headOnly(head, tensors.reduce((length, { size }) => length + size, head.length + 1));
+  const send = routes.headOnly(head, tensors.reduce((length, { size }) => length + size, head.length + 1));
+  const answer = (request, response) => {
+    answer.requests++;
+    send(request, response);
+  };
+  answer.requests = 0;
+  return answer;
 }
 
 for (const { title, answer, options, code, data } of CASES) {
@@ -132,6 +142,7 @@ for (const { title, answer, options, code, data } of CASES) {
     const page = await site.blank(t);
     const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, { retries: 1, ...options }).then(() => "loaded")), { url, options });
     assertError(error, code);
+    if (answer.requests !== undefined) assert.equal(answer.requests, 1, "the weights were asked for");
     if (data) assert.ok(data(error.data), `data: ${JSON.stringify(error.data)}`);
     await assertGoodModelWorks(page);
     const cached = await page.evaluate(() => PageLM.models());

@@ -1,6 +1,8 @@
 // A small GGUF v3 writer (format: ggml/docs/gguf.md) for models that no converter
 // would make, and the smallest sound `llama` model, whose variations they are.
 
+import { randomBytes } from "node:crypto";
+
 const MAGIC = 0x46554747; // "GGUF", little-endian
 const ALIGNMENT = 32;
 
@@ -119,18 +121,61 @@ export function tinyLlama() {
   return { metadata, tensors };
 }
 
-/** Bytes of the tiny model as another architecture: same tensors, renamed keys. */
+let padding;
+
+/** A sound model of 24 MiB that do not shrink when the database compresses what it stores; another for each `n`. */
+export function padded(n) {
+  padding ??= randomBytes(25 * 2 ** 20).buffer;
+  const model = tinyLlama();
+  model.metadata["general.padding"] = array("i32", new Int32Array(padding, 4096 * n, 6 * 2 ** 20));
+  return writeGguf(model);
+}
+
+/** The tiny model under another architecture's name. */
 export function tinyAs(architecture) {
   const { metadata, tensors } = tinyLlama();
   const renamed = Object.entries(metadata).map(([key, entry]) => [key.replace(/^llama\./, `${architecture}.`), entry]);
-  return writeGguf({ metadata: { ...Object.fromEntries(renamed), "general.architecture": string(architecture) }, tensors });
+  return { metadata: { ...Object.fromEntries(renamed), "general.architecture": string(architecture) }, tensors };
 }
 
-/** Bytes of the tiny model with one tensor stored as a type that no engine reads. */
-export function tinyWithUnsupportedType() {
+/**
+ * The tiny model as one that says a text whenever it meets `start`, token by token: a one-hot
+ * embedding, layers that add nothing, and a head that knows for each token the next. The
+ * words become tokens of their own, as the byte-level alphabet writes them, and occur once.
+ *
+ * @param {number} start     an id
+ * @param {string[]} words
+ * @param {string} template  the chat template
+ */
+export function recitingLlama(start, words, template) {
   const { metadata, tensors } = tinyLlama();
-  const changed = tensors.map((tensor) => (tensor.name === "blk.0.ffn_up.weight" ? { ...tensor, type: TYPE.WITHDRAWN } : tensor));
-  return writeGguf({ metadata, tensors: changed });
+  const first = 259; // behind the bytes and the special tokens
+  const [tokens, types] = ["tokenizer.ggml.tokens", "tokenizer.ggml.token_type"].map((key) => [...metadata[key].value]);
+  words.forEach((word, i) => {
+    tokens[first + i] = word.replaceAll("\n", "Ċ").replaceAll(" ", "Ġ");
+    types[first + i] = 1;
+  });
+  const [end, embd] = [metadata["tokenizer.ggml.eos_token_id"].value, metadata["llama.embedding_length"].value];
+  const chain = [start, ...words.map((_, i) => first + i), end];
+  const rows = (at) => {
+    const data = Buffer.alloc(4 * embd * tokens.length);
+    chain.forEach((token, i) => at(i) >= 0 && data.writeFloatLE(1, 4 * (token * embd + at(i))));
+    return data;
+  };
+  const changed = tensors.map((tensor) => {
+    if (tensor.name === "token_embd.weight") return { ...tensor, data: rows((i) => i) };
+    return tensor.name.includes("norm") ? tensor : { ...tensor, data: Buffer.alloc(tensor.data.length) };
+  });
+  const head = { name: "output.weight", dims: [embd, tokens.length], type: TYPE.F32, data: rows((i) => i - 1) };
+  return {
+    metadata: {
+      ...metadata,
+      "tokenizer.ggml.tokens": array("string", tokens),
+      "tokenizer.ggml.token_type": array("i32", types),
+      "tokenizer.chat_template": string(template),
+    },
+    tensors: [...changed, head],
+  };
 }
 
 class Writer {

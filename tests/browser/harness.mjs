@@ -72,6 +72,15 @@ class Site {
     return page;
   }
 
+  /** A blank page of this context with the real model loaded as `lm`, as on a visit of its own. */
+  async visit(context, options) {
+    const page = await context.newPage();
+    await page.goto(this.server.url("helpers.html"));
+    await ready(page);
+    await page.evaluate(([url, options]) => load(url, options).then(() => undefined), [this.realModel, options]);
+    return page;
+  }
+
   async close() {
     await this.profile?.close();
     await this.browser?.close();

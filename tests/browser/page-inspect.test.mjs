@@ -23,7 +23,8 @@ describe("Inspect", needsRealModel(), async () => {
     await helpersReady(helper);
     const expected = await helper.evaluate(async ({ url, question, text }) => {
       await load(url);
-      const { tokens } = await lm.render([{ role: "user", content: question }]);
+      const [{ system }] = (await (await fetch("models.json")).json()).models;
+      const { tokens } = await lm.render([{ role: "system", content: system }, { role: "user", content: question }]);
       const answer = await lm.tokenize(text);
       const { logprobs } = await lm.score([...tokens, ...answer]);
       return { tokens, answer, logprobs: logprobs.slice(tokens.length) };

@@ -1,20 +1,15 @@
-// How the app looks: screenshots of every main state at three widths, light and
-// dark, into tests/screenshots for people to look at; and what can be checked of
-// it: axe-core's rules, nothing wider than the page, no shift of the layout.
+// How the app looks in every main state, and what can be checked of it: axe-core's rules, nothing
+// wider than the page, no shift of the layout, nothing from elsewhere.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import path from "node:path";
+import { rmSync } from "node:fs";
 import { before, describe, test } from "node:test";
-import { LOADED, askAndWait, button, loaded, modelButton, ready, set, until } from "./app.mjs";
-import { PROJECT, REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
-import { complaints, needsRealModel, openSite, warnings } from "./harness.mjs";
+import { LOADED, answerEnds, ask, askAndWait, assertText, button, lastAnswer, loaded, modelButton, ready, set, until } from "./app.mjs";
+import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
+import { needsRealModel, openSite } from "./harness.mjs";
+import { FOLDER, OVERLAID, SCHEMES, WIDTHS, assertClean, check, look, shot, sized } from "./look.mjs";
 import * as routes from "./routes.mjs";
 
-const FOLDER = path.join(PROJECT, "tests/screenshots");
-const WIDTHS = [[360, 740], [768, 1024], [1440, 900]];
-const SCHEMES = ["light", "dark"];
-const AXE = readFileSync(path.join(PROJECT, "tests/node_modules/axe-core/axe.min.js"), "utf8");
 /** A conversation with all that an answer can hold. */
 const TALK = {
   format: "pagelm-conversations",
@@ -32,44 +27,19 @@ const TALK = {
 };
 
 describe("looks", needsRealModel(), async () => {
-  const site = await openSite({ onDisk: true });
-  before(() => {
-    rmSync(FOLDER, { recursive: true, force: true });
-    mkdirSync(FOLDER);
-  });
-
-  /** Screenshots of a state, and the checks that can be made of it. */
-  const look = async (page, name, { axe = true } = {}) => {
-    for (const [width, height] of WIDTHS) {
-      await page.setViewportSize({ width, height });
-      for (const colorScheme of SCHEMES) {
-        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        await page.waitForTimeout(60);
-        await page.screenshot({ path: path.join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-        if (wide) (page.violations ??= []).push(`${name} scrolls sideways at ${width}`);
-        if (axe && width !== 768) await check(page, `${name} at ${width}, ${colorScheme}`);
-      }
-    }
-  };
+  const site = await openSite({ onDisk: true, args: OVERLAID });
+  before(() => rmSync(FOLDER, { recursive: true, force: true }));
 
   test("the component gallery, both ways", async (t) => {
     const page = await site.open(t, "gallery.html");
     await page.locator("[data-ready]").waitFor();
     await until(async () => (await page.locator("math").count()) === 4, "the formulas are not set");
-    for (const [width, height] of WIDTHS) {
-      await page.setViewportSize({ width, height });
-      for (const colorScheme of SCHEMES) {
-        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        await page.screenshot({ path: path.join(FOLDER, `gallery-${width}-${colorScheme}.png`), fullPage: true });
-        await check(page, `the gallery at ${width}, ${colorScheme}`);
-      }
-    }
+    await look(page, "gallery", { fullPage: true });
     await page.goto(site.server.url("gallery.html?dir=rtl"));
     await page.locator("[data-ready]").waitFor();
-    await page.setViewportSize({ width: 360, height: 740 });
+    await sized(page, 360, 740, "light");
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "scrolls sideways from right to left");
-    await page.screenshot({ path: path.join(FOLDER, "gallery-rtl-360-light.png"), fullPage: true });
+    await shot(page, "gallery-rtl-360-light", true);
     assertClean(page);
   });
 
@@ -121,18 +91,39 @@ describe("looks", needsRealModel(), async () => {
     await look(page, "help");
     await page.keyboard.press("Escape");
     for (const [width, height] of WIDTHS) {
-      await page.setViewportSize({ width, height });
+      for (const colorScheme of SCHEMES) {
+        await sized(page, width, height, colorScheme);
+        await button(page, "More").click();
+        await shot(page, `menu-${width}-${colorScheme}`);
+        await check(page, `the menu at ${width}, ${colorScheme}`);
+        await page.keyboard.press("Escape");
+      }
+    }
+    for (const item of ["Rename…", "Delete…"]) {
       await button(page, "More").click();
-      await page.screenshot({ path: path.join(FOLDER, `menu-${width}-dark.png`) });
-      await check(page, `the menu at ${width}`);
+      await page.getByRole("menuitem", { name: item }).click();
+      await look(page, item === "Delete…" ? "delete" : "rename");
       await page.keyboard.press("Escape");
     }
-    await page.setViewportSize({ width: 360, height: 740 });
-    await page.locator("#menu").click();
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.screenshot({ path: path.join(FOLDER, "drawer-360-light.png") });
-    await check(page, "the drawer");
+    await page.getByRole("button", { name: /^Show sorting\.txt/ }).click();
+    await look(page, "file");
     await page.keyboard.press("Escape");
+    await button(page, "Edit").first().click();
+    await look(page, "edit");
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => {
+      const models = [["stories15M.Q8_0", 26e6], ["Qwen2.5-0.5B-Instruct-with-a-long-name.Q4_K_M", 398e6]].map(([name, bytes]) => ({ url: `https://example.org/${name}.gguf`, bytes }));
+      document.querySelector("pl-room").ask({ needed: 98e6, available: 12e6, models });
+    });
+    await look(page, "room");
+    await page.keyboard.press("Escape");
+    for (const colorScheme of SCHEMES) {
+      await sized(page, 360, 740, colorScheme);
+      await page.locator("#menu").click();
+      await shot(page, `drawer-360-${colorScheme}`);
+      await check(page, "the drawer");
+      await page.keyboard.press("Escape");
+    }
     assertClean(page);
   });
 
@@ -143,8 +134,17 @@ describe("looks", needsRealModel(), async () => {
     await look(page, "error");
     await page.goto(site.server.url(""));
     await loaded(page);
-    await page.setViewportSize({ width: 1440, height: 900 });
-    await set(page, { "Longest answer, in tokens": 60 });
+    await sized(page, 1440, 900, "light");
+    // An answer that goes on for as long as it is looked at.
+    await set(page, { "Longest answer, in tokens": 4000, Temperature: 0 });
+    await ask(page, "Write a very long story about the sea.");
+    await until(async () => (await lastAnswer(page)).length > 40, "no text arrives");
+    await look(page, "answering", { axe: false });
+    await check(page, "an answer being written");
+    await page.keyboard.press("Escape");
+    await answerEnds(page);
+    await button(page, "New chat").click();
+    await set(page, { "Longest answer, in tokens": 60, Temperature: 0.2 });
     await askAndWait(page, "Explain to a ten-year-old why the sky is blue.");
     await button(page, "Inspect").last().click();
     await page.getByText("Perplexity").waitFor({ timeout: 20_000 });
@@ -156,6 +156,10 @@ describe("looks", needsRealModel(), async () => {
         await button(page, "Show its pairs").click();
         await page.getByText(/mean loss/).waitFor();
       }
+      if (name === "Compare") {
+        await button(page, "Answer twice").click();
+        await assertText(page, "Done.", { timeout: 30_000 });
+      }
       await look(page, `inspect-${name.toLowerCase()}`);
     }
     // The first address leads nowhere: that is what was looked at.
@@ -163,22 +167,6 @@ describe("looks", needsRealModel(), async () => {
     assertClean(page);
   });
 });
-
-/** Notes what violates axe-core's rules. */
-async function check(page, what) {
-  page.violations ??= [];
-  // Evaluated by the debugger: the page's own policy lets no script in.
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, nodes } of violations) {
-    for (const { html, failureSummary } of nodes) page.violations.push(`${what}: ${id}: ${html.slice(0, 160)} ${failureSummary.split("\n")[1] ?? ""}`);
-  }
-}
-
-/** Nothing that axe-core, the console or a width complains about: all of it at once, as it is mended. */
-function assertClean(page) {
-  assert.deepEqual([...page.violations, ...complaints(page), ...warnings(page)], []);
-}
 
 function measured() {
   const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0;

@@ -34,6 +34,13 @@ describe("the installed app", needsRealModel(), async () => {
       const png = readFileSync(path.join(DOCROOT, src));
       assert.equal(`${png.readUInt32BE(16)}x${png.readUInt32BE(20)}`, sizes, src);
     }
+    // Its shortcuts lead where they say.
+    const [begin, inspect] = manifest.shortcuts.map(({ url }) => server.url(url.replace("./", "")));
+    await page.goto(inspect);
+    await page.getByRole("complementary", { name: "Inspect" }).waitFor(LOADED);
+    await page.goto(begin);
+    await loaded(page);
+    assert.equal(await page.getByRole("article").count(), 0);
     assert.deepEqual(complaints(page), []);
   });
 

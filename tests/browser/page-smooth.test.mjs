@@ -1,9 +1,9 @@
-// Long conversations and long answers: the main thread has no task over 50 ms, and
-// memory does not grow with the drawing.
+// A long answer in a long conversation: the main thread has no task over 50 ms, and memory does
+// not grow with the drawing.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { answerEnds, button, openLoaded, set, until } from "./app.mjs";
+import { LOADED, button, openLoaded, until } from "./app.mjs";
 import { complaints, needsRealModel, openSite } from "./harness.mjs";
 
 const MESSAGES = 200;
@@ -23,24 +23,23 @@ describe("smoothness", needsRealModel(), async () => {
     const { held } = await page.evaluate(() => ({ held: scrollY + innerHeight >= document.documentElement.scrollHeight - 2 }));
     assert.ok(held, "the end of the conversation is not in view");
 
-    // A text that repeats itself goes on doing so, for as long as it may.
-    await importTalk(page, endlessTalk());
-    await set(page, { "Longest answer, in tokens": TOKENS, Temperature: 0 });
     const session = await page.context().newCDPSession(page);
     const heap = async () => {
       await session.send("HeapProfiler.collectGarbage");
       return (await session.send("Runtime.getHeapUsage")).usedSize;
     };
     await watch(page);
+    // A text that repeats itself goes on doing so, for as long as it may.
     const written = () => page.locator(".answer").last().evaluate((answer) => answer.textContent.length);
     const begun = await written();
     await button(page, "Continue").click();
-    await until(async () => (await written()) > begun + 500, "no text arrives");
+    // The prompt is as long as the context allows.
+    await page.waitForFunction((least) => [...document.querySelectorAll(".answer")].at(-1).textContent.length > least, begun + 500, LOADED);
     assert.deepEqual(await tasks(page), [], "at the beginning of the answer");
     // Collecting garbage on demand is a long task of the test's own: it is not watched.
     const before = await heap();
     await watch(page);
-    await answerEnds(page);
+    await button(page, "Send").waitFor({ timeout: 120_000 });
     assert.deepEqual(await tasks(page), [], "while the answer was written");
     const after = await heap();
     const [, tokens] = /Cut off after ([\d,]+) tokens/.exec(await page.getByRole("article").last().innerText());
@@ -50,25 +49,20 @@ describe("smoothness", needsRealModel(), async () => {
   });
 });
 
+/** The last answer is one that repeats itself, and can be gone on with. */
 function longTalk() {
   const text = (i) => `Answer ${i}, with **bold** words and a list:\n\n- one\n- two\n\n\`\`\`js\nconst n = ${i};\n\`\`\`\n\n${"A sentence of some length stands here. ".repeat(8)}`;
+  const endless = "The sea is deep and blue, and the wind is cold.\n\n".repeat(20);
   const messages = Array.from({ length: MESSAGES }, (_, i) => ({
     id: `${i}`,
     parent: i === 0 ? null : `${i - 1}`,
     role: i % 2 === 0 ? "user" : "assistant",
-    text: i % 2 === 0 ? `Question ${i}?` : text(i),
+    text: i % 2 === 0 ? `Question ${i}?` : i === MESSAGES - 1 ? endless : text(i),
     created: i,
+    ...(i === MESSAGES - 1 && { state: "stopped" }),
   }));
-  return { format: "pagelm-conversations", version: 1, conversations: [{ title: "Long", leaf: `${MESSAGES - 1}`, messages }] };
-}
-
-function endlessTalk() {
-  const text = "The sea is deep and blue, and the wind is cold.\n\n".repeat(20);
-  const messages = [
-    { id: "1", parent: null, role: "user", text: "Write about the sea, again and again." },
-    { id: "2", parent: "1", role: "assistant", text, state: "stopped" },
-  ];
-  return { format: "pagelm-conversations", version: 1, conversations: [{ title: "Endless", leaf: "2", messages }] };
+  const settings = { temperature: 0, max_tokens: TOKENS };
+  return { format: "pagelm-conversations", version: 1, conversations: [{ title: "Long", leaf: `${MESSAGES - 1}`, settings, messages }] };
 }
 
 async function importTalk(page, file, before = () => {}) {

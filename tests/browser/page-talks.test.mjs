@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { answerEnds, ask, askAndWait, assertText, button, lastAnswer, loaded, openLoaded, question, set, until } from "./app.mjs";
+import { answerEnds, ask, askAndWait, assertText, button, lastAnswer, loaded, openLoaded, question, set, tabTo, until } from "./app.mjs";
 import { complaints, needsRealModel, openSite } from "./harness.mjs";
 
 describe("conversations", needsRealModel(), async () => {
@@ -76,9 +76,12 @@ describe("conversations", needsRealModel(), async () => {
 
   test("branch where a question is changed, and go on along either", async (t) => {
     const page = await openLoaded(site, t);
-    await askAndWait(page, "Name the capital of France.");
-    // From the empty field, by keyboard alone.
-    await page.keyboard.press("ArrowUp");
+    await site.profile.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const text = await askAndWait(page, "Name the capital of France.");
+    await button(page, "Copy answer").click();
+    await until(async () => (await page.evaluate(() => navigator.clipboard.readText())).trim() === text, "the answer is not copied");
+    // From the empty field.
+    await question(page).press("ArrowUp");
     const field = page.getByRole("textbox", { name: "Your question, to be changed" });
     await field.fill("Name the capital of Italy.");
     await field.press("Enter");
@@ -201,6 +204,33 @@ describe("conversations", needsRealModel(), async () => {
     assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
     assert.equal(page.url(), address);
     assert.equal(await page.getByRole("article").count(), 2, "the conversation is left");
+
+    // Back from the question to what can be done with the answer.
+    await tabTo(page, button(page, "Previous version of this answer"), "Shift+Tab");
+    await page.keyboard.press("Enter");
+    await assertText(page, "1 / 2");
+    await page.keyboard.press("Control+I");
+    await page.getByText("Perplexity").waitFor({ timeout: 20_000 });
+    await tabTo(page, page.locator(".token").first());
+    await page.keyboard.press("ArrowRight");
+    assert.ok(await page.locator(".token").nth(1).evaluate((token) => token === document.activeElement), "the arrow key does not lead to the next token");
+    await page.keyboard.press("Escape");
+    await page.getByRole("complementary", { name: "Inspect" }).waitFor({ state: "hidden" });
+    await page.keyboard.press("Control+Shift+L");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("Name the capital of Italy.");
+    await page.keyboard.press("Enter");
+    await until(async () => /Rome/.test(await lastAnswer(page).catch(() => "")), "the changed question is not answered");
+    await answerEnds(page);
+    await page.keyboard.press("Control+,");
+    await page.getByRole("dialog", { name: "Settings" }).waitFor();
+    await page.keyboard.press("Escape");
+    await tabTo(page, button(page, "More"), "Shift+Tab");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Escape");
+
     await page.keyboard.press("Control+B");
     await list(page).waitFor({ state: "hidden" });
     await page.keyboard.press("Control+B");

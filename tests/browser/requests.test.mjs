@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { needsRealModel, openSite, ready } from "./harness.mjs";
+import { REAL_MODEL } from "./fixtures.mjs";
+import { needsRealModel, openSite } from "./harness.mjs";
 
 const site = await openSite();
 const messages = [{ role: "user", content: "Name the capital of France." }];
@@ -13,10 +14,7 @@ describe("requests", needsRealModel(), () => {
   let page;
   before(async () => {
     context = await site.browser.newContext();
-    page = await context.newPage();
-    await page.goto(site.server.url("helpers.html"));
-    await ready(page);
-    await page.evaluate((url) => load(url).then(() => undefined), site.realModel);
+    page = await site.visit(context);
   });
   after(() => context.close());
 
@@ -157,11 +155,8 @@ describe("requests", needsRealModel(), () => {
   ]) {
     test(`a worker ${how}: a typed error within a second, then all goes on`, async (t) => {
       // One thread: then there is one worker, and it is the engine's.
-      const page = await context.newPage();
+      const page = await site.visit(context, { threads: 1 });
       t.after(() => page.close());
-      await page.goto(site.server.url("helpers.html"));
-      await ready(page);
-      await page.evaluate((url) => load(url, { threads: 1 }).then(() => undefined), site.realModel);
       const running = page.evaluate(async () => {
         const start = performance.now();
         let last = start;
@@ -181,10 +176,10 @@ describe("requests", needsRealModel(), () => {
       const { error, after } = await running;
       assert.equal(error?.code, code, JSON.stringify(error));
       assert.ok(error.typed && after < 1000, `${after} ms`);
-      const requests = site.server.count("models/SmolLM2-135M-Instruct.Q4_1.gguf");
+      const requests = site.server.count(REAL_MODEL);
       const both = await page.evaluate(() => Promise.all([1, 2].map(() => lm.completions.create({ prompt: "The capital of France is", max_tokens: 4, temperature: 0 }))));
       for (const answer of both) assert.match(answer.choices[0].text, /Paris/);
-      assert.equal(site.server.count("models/SmolLM2-135M-Instruct.Q4_1.gguf"), requests, "loaded again from the store");
+      assert.equal(site.server.count(REAL_MODEL), requests, "loaded again from the store");
     });
   }
 });

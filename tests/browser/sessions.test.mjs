@@ -11,15 +11,6 @@ import { serve } from "./server.mjs";
 const site = await openSite();
 const tinyUrl = site.server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
 
-/** Loads the model into a page of this context, as after a visit before. */
-async function visit(context, options) {
-  const page = await context.newPage();
-  await page.goto(site.server.url("helpers.html"));
-  await ready(page);
-  await page.evaluate(([url, options]) => load(url, options).then(() => undefined), [site.realModel, options]);
-  return page;
-}
-
 describe("sessions", needsRealModel(), () => {
   let context;
   before(async () => {
@@ -28,7 +19,7 @@ describe("sessions", needsRealModel(), () => {
   after(() => context.close());
 
   test("a restored session of 2,000 tokens: the first token 10 times sooner, and the same text", async () => {
-    const page = await visit(context);
+    const page = await site.visit(context);
     const before = await page.evaluate(async () => {
       const words = "The harbour lies to the north of the old town, and the tide comes in twice a day. ".repeat(200);
       const prompt = (await lm.tokenize(words, { special: true })).slice(0, 2000);
@@ -46,7 +37,7 @@ describe("sessions", needsRealModel(), () => {
     assert.ok(before.saved.tokens >= 2000 && before.saved.bytes > 1e7, JSON.stringify(before.saved));
     await page.close();
 
-    const again = await visit(context);
+    const again = await site.visit(context);
     const after = await again.evaluate(async (prompt) => {
       const request = { prompt, max_tokens: 24, temperature: 0.7, seed: 4, ignore_eos: true };
       const start = performance.now();
@@ -71,7 +62,7 @@ describe("sessions", needsRealModel(), () => {
   });
 
   test("another type of cache is refilled, another model's refused, and what is not there named", async () => {
-    const page = await visit(context, { kv_cache: "f32" });
+    const page = await site.visit(context, { kv_cache: "f32" });
     const outcome = await page.evaluate(async () => {
       await lm.completions.create({ prompt: "Once upon a time", max_tokens: 8, ignore_eos: true });
       await lm.sessions.save("short");
@@ -104,7 +95,7 @@ describe("sessions", needsRealModel(), () => {
   });
 
   test("the second turn of a chat computes only what is new", async () => {
-    const page = await visit(context);
+    const page = await site.visit(context);
     const usage = await page.evaluate(async () => {
       const messages = [{ role: "user", content: "Name three rivers of Europe." }];
       const first = await lm.chat.completions.create({ messages, max_tokens: 40, temperature: 0 });
@@ -208,7 +199,7 @@ describe("tasks", needsRealModel(), () => {
   let page;
   before(async () => {
     context = await site.browser.newContext();
-    page = await visit(context);
+    page = await site.visit(context);
   });
   after(() => context.close());
 

@@ -2,19 +2,17 @@
 // room are told apart, and running from memory is always possible.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { REAL_MODEL_FILE } from "./fixtures.mjs";
-import { array, tinyLlama, writeGguf } from "./gguf.mjs";
+import { padded, tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
 
 const MiB = 2 ** 20;
 const tiny = writeGguf(tinyLlama());
-const PADDING = new Uint8Array(randomBytes(25 * MiB));
 
 describe("a damaged record", async () => {
   const site = await openSite();
@@ -184,13 +182,6 @@ describe("no room", async () => {
     assert.ok((await page.evaluate(() => PageLM.models())).some((model) => model.url === url && model.complete));
   });
 });
-
-/** A sound model of some MiB that do not shrink when the database compresses what it stores. */
-function padded(n) {
-  const model = tinyLlama();
-  model.metadata["general.padding"] = array("i32", new Int32Array(PADDING.buffer, 4096 * n, 6 * MiB));
-  return writeGguf(model);
-}
 
 async function blockSiteData(profile) {
   const block = 2; // Chromium's CONTENT_SETTING_BLOCK

@@ -2,6 +2,8 @@
 // Each test compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod split;
+
 /// A header under construction; the counts may be made to lie.
 #[derive(Clone)]
 pub(crate) struct Writer {

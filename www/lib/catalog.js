@@ -13,6 +13,7 @@ import { recall } from "./preferences.js";
  * @property {string} [licence] SPDX name
  * @property {string} [source] page about the model
  * @property {number} [memory] bytes of memory that it takes, where known
+ * @property {string} [system] prompt that suits it, where the reader gives none
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
 
@@ -48,9 +49,23 @@ export async function defaultModel() {
   return list.find(({ id }) => id === list.defaultId);
 }
 
-/** Bytes of a model, or null; asked of its server. */
-export async function sizeOf(url) {
-  return (await import("../pkg/about.js")).sizeOf(url);
+/** Adds to a model what is told of it beforehand: its bytes, and of a `pagelm.json` name and licence as well. */
+export async function complete(model) {
+  if (model.bytes !== undefined) return;
+  const { bytes, name, licence } = await (await about()).toldOf(model.url);
+  if (bytes !== null) model.bytes = bytes;
+  if (name) Object.assign(model, { name, short: shortOf(name) });
+  if (licence) model.licence = licence;
+}
+
+/** All that an address tells of a model that is not listed. */
+export async function nameOf(url) {
+  return (await about()).nameOf(url);
+}
+
+/** Not at the top: that the package is not there is told by the page itself. */
+function about() {
+  return import("../pkg/about.js");
 }
 
 /** Where a file comes from, in words: this site, or an address elsewhere. */
@@ -82,9 +97,7 @@ export async function listed() {
 }
 
 async function unlisted(url) {
-  // Not at the top: that the package is not there is told by the page itself.
-  const { nameOf } = await import("../pkg/about.js");
-  const name = nameOf(url);
+  const name = await nameOf(url);
   return { url, name, short: shortOf(name) };
 }
 

@@ -25,6 +25,12 @@ export async function storedModels(PageLM) {
   }
 }
 
+/** Bytes that this site may still store; undefined where the browser does not tell. */
+export async function freeRoom(PageLM) {
+  const { usage, quota } = await PageLM.storage();
+  return quota === null || usage === null ? undefined : Math.max(0, quota - usage);
+}
+
 /** Whether this went wrong only because it was told to stop. */
 export function wasStopped(error, signal) {
   return signal.aborted || error.code === "aborted" || error.name === "AbortError";

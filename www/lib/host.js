@@ -1,7 +1,7 @@
 // The one model of this page: which it is, where it stands, how it is loaded.
 
-import { chosenModel, sizeOf } from "./catalog.js";
-import { openLibrary, storedCopy, storedModels, wasStopped } from "./engine.js";
+import { chosenModel, complete } from "./catalog.js";
+import { freeRoom, openLibrary, storedCopy, storedModels, wasStopped } from "./engine.js";
 import { threads } from "./preferences.js";
 
 /**
@@ -21,7 +21,11 @@ export class Host extends EventTarget {
   error;
   /** What the browser has of the model: of PageLM.models(). */
   stored;
+  /** Bytes that this site may still store, where the browser tells. */
+  room;
   PageLM;
+  /** Asked where there is no room to store the model: see `onQuota` of PageLM.load. */
+  onQuota = () => "fail";
   #loading;
   /** How models are loaded beyond the preferences: a remedy may change it. */
   #options = {};
@@ -58,7 +62,7 @@ export class Host extends EventTarget {
     const { signal } = loading;
     const onProgress = (progress) => this.dispatchEvent(new CustomEvent("progress", { detail: progress }));
     try {
-      const lm = await this.PageLM.load(this.model.url, { ...this.#preferred(), ...this.#options, signal, onProgress });
+      const lm = await this.PageLM.load(this.model.url, { ...this.#preferred(), ...this.#options, signal, onProgress, onQuota: (quota) => this.onQuota(quota) });
       if (this.#loading !== loading) return lm.unload();
       this.lm = lm;
       this.#enter("ready");
@@ -122,11 +126,11 @@ export class Host extends EventTarget {
   async #ask() {
     const { model } = this;
     const loading = this.#loading;
-    const stored = await storedCopy(this.PageLM, model.url);
-    model.bytes ??= await sizeOf(model.url);
+    const [stored, room] = await Promise.all([storedCopy(this.PageLM, model.url), freeRoom(this.PageLM)]);
+    await complete(model);
     // Another may have been chosen meanwhile, or this one be loading.
     if (this.model !== model || this.#loading !== loading) return;
-    this.stored = stored;
+    Object.assign(this, { stored, room });
     this.#enter("asking");
   }
 

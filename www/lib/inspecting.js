@@ -79,7 +79,7 @@ export class Inspecting {
     const message = this.#message ?? talk?.path.findLast(({ role, text }) => role === "assistant" && text);
     // One that is being written is shown when it is done.
     const subject = message?.text && message.state !== "writing" ? { message, messages: chat.promptOf(message), settings: talk.settings } : undefined;
-    await this.#view.show(host.state === "ready" ? host.lm : undefined, subject);
+    await this.#view.show(host.state === "ready" ? host.lm : undefined, subject, message?.state === "writing");
   }
 
   #take({ message, text }) {

@@ -45,7 +45,7 @@ export class Run extends EventTarget {
       this.#say(host.state === "ready" ? "Reading the question…" : "Waiting for the model…");
       const lm = await host.ready(signal);
       message.model = host.model.short;
-      const request = { ...sampling(talk.settings), messages: messagesFor(talk, message) };
+      const request = { ...sampling(talk.settings), messages: messagesFor(talk, message, host.model) };
       const { reason, trace } = await answer(lm, request, { begun: message.text, signal }, this.#listeners());
       message.state = reason === "length" ? "length" : "done";
       message.trace = trace;
@@ -91,9 +91,12 @@ export class Run extends EventTarget {
   }
 }
 
-/** What the model is given before this answer. Questions that got none are left out. */
-export function messagesFor(talk, message) {
-  const system = talk.settings.system.trim();
+/**
+ * What the model is given before this answer, with the system prompt of the conversation, else
+ * the one that suits the model. Questions that got no answer are left out.
+ */
+export function messagesFor(talk, message, model) {
+  const system = talk.settings.system.trim() || model?.system;
   const messages = system ? [{ role: "system", content: system }] : [];
   const before = talk.pathTo(talk.parent(message));
   before.forEach((each, i) => {

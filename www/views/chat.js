@@ -131,7 +131,7 @@ class Chat extends HTMLElement {
 
   /** What the model reads for an answer: for a look inside. */
   promptOf(message) {
-    return messagesFor(this.#talk, message);
+    return messagesFor(this.#talk, message, this.#host.model);
   }
 
   /** Another answer to the same question, that begins with this text. */
@@ -229,12 +229,22 @@ class Chat extends HTMLElement {
     element.begin(run.words);
     run.addEventListener("words", shown(({ detail }) => (element.words = detail)));
     run.addEventListener("text", shown(({ detail }) => element.write(detail, () => this.#thread.pin.follow())));
-    run.addEventListener("figures", shown(({ detail }) => this.#status.figures(detail)));
+    run.addEventListener("figures", shown(({ detail }) => this.#figures(detail)));
     run.addEventListener("end", shown(({ detail }) => {
       element.end(detail);
       announce(detail ? detail.message : element.plainText || element.innerText);
       this.#thread.pin.follow();
     }));
+  }
+
+  /** The speeds, and how full the context is by now. */
+  #figures(trace) {
+    if (!this.#status.figures(trace)) return;
+    const prompt = trace.prefill.at(-1)?.[0] ?? 0;
+    const used = trace.usage?.total_tokens ?? (prompt > 0 ? prompt + trace.decode.length : 0);
+    // A shift of the context makes room: the meter stays full then.
+    const { context } = this.#host.lm?.info ?? { context: 0 };
+    if (used > 0) this.#status.context(Math.min(used, context), context);
   }
 
   #ended(run) {
@@ -295,7 +305,7 @@ class Chat extends HTMLElement {
     const last = this.#talk.path.at(-1);
     const draft = text.trim() || files.length > 0;
     const next = draft ? { id: "", parent: last?.id ?? null, role: "user", text, files } : undefined;
-    const messages = messagesFor(this.#talk, last ?? { parent: null });
+    const messages = messagesFor(this.#talk, last ?? { parent: null }, this.#host.model);
     if (last) messages.push({ role: last.role, content: last.text });
     if (next) messages.push({ role: "user", content: [...files.map((file) => file.text), text].join("\n") });
     if (messages.length === 0) return 0;

@@ -30,11 +30,11 @@ class Gate extends HTMLElement {
   }
 
   #draw() {
-    const { state, model, stored, error } = this.#host;
+    const { state, model, stored, room, error } = this.#host;
     const held = this.contains(document.activeElement);
     this.hidden = state === "ready" || state === "starting";
     const known = Boolean(stored?.complete);
-    if (state === "asking") this.#views.asking.show(model, stored);
+    if (state === "asking") this.#views.asking.show(model, stored, room);
     if (state === "loading") {
       this.#views.loading.start({ ...model, bytes: model.bytes ?? stored?.bytes }, known || model.local);
       announce(known || model.local ? `Loading ${model.name} from this device.` : `Downloading ${model.name}.`);

@@ -18,10 +18,11 @@ class InspectCompare extends HTMLElement {
   #sides = ["A", "B"].map((name) => side(name));
   #run = h("button", { type: "button", class: "primary", onclick: () => this.#toggle() }, "Answer twice");
   #state = h("p", { class: "hint", role: "status" });
+  #answers = h("div", { class: "sides", hidden: true }, ...this.#sides.map(({ answer }) => answer));
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.append(h("p", { class: "hint" }, "The last question again, answered with two settings from the same seed."), h("div", { class: "sides" }, ...this.#sides.map(({ element }) => element)), this.#run, this.#state);
+    this.append(h("p", { class: "hint" }, "The last question again, answered with two settings from the same seed."), h("div", { class: "sides" }, ...this.#sides.map(({ element }) => element)), this.#run, this.#state, this.#answers);
   }
 
   /**
@@ -46,6 +47,7 @@ class InspectCompare extends HTMLElement {
     try {
       const seed = this.#subject.settings.seed ?? Math.floor(Math.random() * 2 ** 31);
       this.#state.textContent = "Answering…";
+      this.#answers.hidden = false;
       for (const each of this.#sides) await this.#answer(each, seed, running.signal);
       this.#state.textContent = "Done.";
     } catch (error) {
@@ -71,9 +73,10 @@ function side(name) {
   const sliders = Object.fromEntries(Object.entries(SLIDERS).map(([key, label]) => [key, slider(`compare-${name}-${key}`, label, RANGES[key])]));
   const output = h("div", { class: "compared", dir: "auto", tabIndex: 0, role: "region", "aria-label": `Answer ${name}` });
   const figures = h("p", { class: "hint" });
-  const element = h("section", {}, h("h3", {}, name), ...Object.values(sliders).map((each) => each.element), output, figures);
+  const element = h("section", {}, h("h3", {}, `Setting ${name}`), ...Object.values(sliders).map((each) => each.element));
+  const answer = h("section", {}, h("h3", {}, `Answer ${name}`), output, figures);
   const set = (settings) => Object.entries(sliders).forEach(([key, each]) => each.set(settings[key]));
   const get = () => Object.fromEntries(Object.entries(sliders).map(([key, each]) => [key, each.get()]));
   set(FREE);
-  return { element, output, figures, set, get };
+  return { element, answer, output, figures, set, get };
 }

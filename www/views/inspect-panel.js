@@ -49,8 +49,9 @@ class Inspect extends HTMLElement {
    *
    * @param {object} [lm] the loaded model
    * @param {{ message: import("../lib/talk.js").Message, messages: object[], settings: object }} [subject] with what the model reads before it
+   * @param {boolean} [writing] whether there is none because it is still being written
    */
-  async show(lm, subject) {
+  async show(lm, subject, writing = false) {
     this.#lm = lm;
     this.#subject = subject;
     this.#reading?.abort();
@@ -61,7 +62,7 @@ class Inspect extends HTMLElement {
     this.#views.tokens.show(undefined);
     this.#views.choice.show(undefined);
     if (!lm) return this.#say("Load a model, and this shows how it thinks.");
-    if (!subject) return this.#say("Ask something, and this shows how the answer came about.");
+    if (!subject) return this.#say(writing ? "The answer is still being written: it is shown here when it is done." : "Ask something, and this shows how the answer came about.");
     await this.#read(lm, subject);
   }
 

@@ -10,6 +10,8 @@ import { picture, s } from "../lib/svg.js";
 import { percent, surprise, visible } from "../lib/tokens.js";
 
 const STRIP_HEIGHT = 40;
+/** What the strip reaches up to at least, in nats: small surprises are to look small. */
+const LEAST_TOP = 4;
 
 class InspectTokens extends HTMLElement {
   #analysis;
@@ -114,11 +116,12 @@ function section(title, buttons) {
 /** One bar for each token of the answer, as high as it surprised. */
 function strip(answer, { mean }) {
   const label = `Surprise of each of ${answer.length} tokens; the mean is ${mean.toFixed(2)}, the highest ${Math.max(...answer.map(({ logprob }) => -logprob)).toFixed(2)}.`;
+  const top = Math.max(LEAST_TOP, ...answer.map(({ logprob }) => -logprob));
   const bars = answer.map(({ logprob }, i) => {
-    const height = Math.max(1, surprise(logprob) * STRIP_HEIGHT);
+    const height = Math.max(1, (-logprob / top) * STRIP_HEIGHT);
     return s("rect", { x: i, y: STRIP_HEIGHT - height, width: 0.85, height, class: "surprise" });
   });
-  const y = STRIP_HEIGHT - Math.min(1, mean / 8) * STRIP_HEIGHT;
+  const y = STRIP_HEIGHT - (mean / top) * STRIP_HEIGHT;
   const line = s("line", { x1: 0, x2: answer.length, y1: y, y2: y, class: "mean", "vector-effect": "non-scaling-stroke" });
   const image = picture(Math.max(answer.length, 16), STRIP_HEIGHT, label, ...bars, line);
   return h("figure", { class: "strip" }, image, h("figcaption", { class: "hint" }, "Surprise of each token, and its mean"));

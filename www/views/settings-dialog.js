@@ -24,9 +24,10 @@ class Settings extends HTMLElement {
   #preset = h("select", { id: "preset", onchange: () => this.#choose() });
   #keep = h("button", { type: "button", class: "quiet", onclick: () => this.#keepPreset() }, "Keep as preset");
   #forget = h("button", { type: "button", class: "quiet", onclick: () => this.#forgetPreset() }, "Delete preset");
-  #system = h("textarea", { id: "system", rows: 3, placeholder: "The model's own", dir: "auto" });
+  #system = h("textarea", { id: "system", rows: 3, dir: "auto", "aria-describedby": "system-hint" });
+  #suits = h("p", { class: "hint", id: "system-hint" });
   #longest = h("input", { id: "max_tokens", type: "number", min: RANGES.max_tokens[0], max: RANGES.max_tokens[1], inputMode: "numeric", required: true });
-  #policy = h("select", { id: "context_policy" }, h("option", { value: "shift" }, "Forget the oldest messages, and go on"), h("option", { value: "stop" }, "Stop, and say so"));
+  #policy = h("select", { id: "context_policy" }, h("option", { value: "shift" }, "Forget the oldest, and go on"), h("option", { value: "stop" }, "Stop, and say so"));
   #seed = h("input", { id: "seed", type: "number", inputMode: "numeric", placeholder: "Another for each answer", "aria-describedby": "seed-hint" });
   #sliders = Object.fromEntries(Object.entries(NUMBERS).map(([name, [label, words]]) => [name, slider(name, label, RANGES[name], words)]));
   #theme = h("select", { id: "theme", onchange: () => emit(this, "theme", this.#theme.value) }, ...Object.entries(THEMES).map(([value, words]) => h("option", { value }, words)));
@@ -41,7 +42,7 @@ class Settings extends HTMLElement {
       { oninput: ({ target }) => target !== this.#preset && this.#changed() },
       h("h3", {}, "This conversation"),
       field("Preset", this.#preset, h("div", { class: "inline" }, this.#keep, this.#forget)),
-      field("System prompt", this.#system),
+      field("System prompt", this.#system, this.#suits),
       this.#sliders.temperature.element,
       field("Longest answer, in tokens", this.#longest),
       field("When the context is full", this.#policy),
@@ -74,9 +75,12 @@ class Settings extends HTMLElement {
   /**
    * @param {object} settings of the conversation
    * @param {object} [info]   of the model that is loaded
+   * @param {import("../lib/catalog.js").Model} [model]
    */
-  async open(settings, info) {
+  async open(settings, info, model) {
     await this.#listPresets(settings.system);
+    this.#system.placeholder = model?.system ?? "";
+    this.#suits.textContent = model?.system ? `Where this is empty, ${model.short} is told: “${model.system}”` : "Where this is empty, the model’s own is taken.";
     this.#fill(settings);
     this.#theme.value = theme();
     this.#threads.value = threads() === 1 ? "1" : "auto";

@@ -10,15 +10,17 @@ class Welcome extends HTMLElement {
   /**
    * @param {import("../lib/catalog.js").Model} model
    * @param {{ complete: boolean, bytes: number, total?: number | null }} [copy] what this browser has kept of it
+   * @param {number} [room] bytes that this site may still store
    */
-  show(model, copy) {
+  show(model, copy, room) {
     const stored = Boolean(copy?.complete);
     const need = memoryNeed(model);
-    const memory = need ? [["Memory", `about ${bytes(need)}: ${FIT_WORDS[fit(need)]}`]] : [];
+    const more = need ? [["Memory", `about ${bytes(need)}: ${FIT_WORDS[fit(need)]}`]] : [];
+    if (lacksRoom(model, copy, room)) more.push(["Storage", h("span", { class: "alarm" }, `${bytes(room)} are left for this site: you will be asked what may go.`)]);
     this.replaceChildren(
       h("h2", { class: "hero", tabIndex: -1 }, "A language model, in this page."),
       h("p", { class: "lead" }, "It runs on this device, inside the browser. Nothing that you write is sent anywhere."),
-      modelFacts(model, memory),
+      modelFacts(model, more),
       h(
         "div",
         { class: "acts" },
@@ -28,6 +30,10 @@ class Welcome extends HTMLElement {
       h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time under “Model”."),
     );
   }
+}
+
+function lacksRoom({ bytes: size }, copy, room) {
+  return room !== undefined && size !== undefined && !copy?.complete && size - (copy?.bytes ?? 0) > room;
 }
 
 /** What an earlier visit has fetched is not fetched again. */

@@ -28,7 +28,7 @@ pub(super) fn run(args: &Inspect) -> Result<()> {
     let mut value = json!({
         "version": header.version,
         "file_bytes": header.file_len(),
-        "parameters": header.tensors.iter().map(|t| t.n_elements()).sum::<u64>(),
+        "parameters": header.n_elements(),
         "types": types,
         "can_run": preflight.is_ok(),
         "metadata": metadata,

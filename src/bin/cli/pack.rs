@@ -19,11 +19,11 @@ pub(super) fn run(args: &Pack) -> Result<()> {
     let record_bytes = record_bytes(args)?;
     let paths = parts(&args.model)?;
     let header = header(&paths[0])?;
-    if paths.len() == 1 {
-        // A site owner had better know it now.
-        session::preflight(&header, &LoadOptions::default())?;
-    }
     let settings = settings(args)?;
+    // A site owner had better know now what cannot run.
+    let options =
+        LoadOptions { chat_template: settings.chat_template.clone(), ..LoadOptions::default() };
+    session::preflight(&header, &options)?;
     fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
     let parts =
         paths.iter().map(|path| part(path, args, record_bytes)).collect::<Result<Vec<_>>>()?;

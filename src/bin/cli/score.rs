@@ -23,7 +23,7 @@ pub(super) fn score(args: &Score) -> Result<()> {
     let mut engine = load(&args.model, &args.run)?;
     let tokens = match &args.text_file {
         Some(file) if args.tokens.is_empty() => {
-            engine.tokenizer().encode(&read_text(file)?, true, true)?
+            engine.tokenizer().encode(&read_text(file)?, true, false)?
         }
         _ => args.tokens.clone(),
     };

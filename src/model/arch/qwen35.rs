@@ -1,7 +1,7 @@
 //! `qwen35`: Qwen 3.5, its text part. Three of four layers are gated delta nets; the others have
 //! attention whose result is gated (Qwen Team, 2026).
 
-use super::super::config::{Config, DeltaNet, Mixer, Norm, QkNorm, TensorNames, unsupported};
+use super::super::config::{Config, DeltaNet, Mixer, Norm, QkNorm, TensorNames};
 use super::super::keys::Keys;
 use crate::Result;
 
@@ -45,13 +45,13 @@ pub(super) fn config(keys: &Keys) -> Result<Config> {
 fn check_sections(keys: &Keys, n_pairs: usize) -> Result<()> {
     let key = "rope.dimension_sections";
     let sections = keys.opt_per_layer(key, 4)?.ok_or_else(|| keys.bad(key))?;
-    let n: usize = sections.iter().map(|n| *n as usize).sum();
+    let n = sections.iter().try_fold(0u32, |sum, n| sum.checked_add(*n)).unwrap_or(0) as usize;
     if n == 0 {
         return Err(keys.bad(key));
     }
     let turns = |pair: usize| (pair % n) < 3 * sections[pair % n % 3] as usize;
     match (0..n_pairs).all(turns) {
         true => Ok(()),
-        false => Err(unsupported("qwen35 with pairs that do not turn")),
+        false => Err(keys.unsupported("has pairs of a head that do not turn")),
     }
 }

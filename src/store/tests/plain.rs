@@ -4,6 +4,7 @@ use super::super::source::Phase;
 use super::world::{Faults, Served, World};
 use super::{Outcome, RECORD, load, options, run};
 use crate::Error;
+use crate::store::read_only::ReadOnly;
 use crate::store::sha256;
 use crate::store::source::Source;
 use crate::store::storage::Storage;
@@ -143,9 +144,30 @@ fn a_digest_of_the_whole_is_checked_once() {
     let other = world.bytes(500);
     world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(&other) });
     let sent = world.sent.get();
-    assert_eq!(load(&world, URL, asking(&bytes), ENOUGH), Outcome::Loaded(vec![bytes]));
+    assert_eq!(load(&world, URL, asking(&bytes), ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
     assert_eq!(world.sent.get(), sent);
-    assert_eq!(load(&world, URL, asking(&other), ENOUGH), Outcome::Loaded(vec![other]));
+    // A wrong one does not cost the copy.
+    assert!(matches!(load(&world, URL, asking(b"another"), ENOUGH), Outcome::Failed(_)));
+    assert_eq!(world.stored(URL), Some(vec![(URL.into(), bytes)]));
+    assert_eq!(load(&world, URL, asking(&other), ENOUGH), Outcome::Loaded(vec![other.clone()]));
+    assert_eq!(world.stored(URL), Some(vec![(URL.into(), other)]));
+}
+
+#[test]
+fn a_page_in_place_of_a_damaged_model_does_not_delete_it() {
+    let world = World::new(11);
+    let bytes = world.bytes(7 * RECORD as usize);
+    world.serve(URL, served(&bytes));
+    load(&world, URL, options(), ENOUGH);
+    world.rot();
+    world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(b"<html>") });
+    world.faults.set(Faults { cut: 1.0, ..Faults::default() });
+    assert!(matches!(load(&world, URL, options(), ENOUGH), Outcome::Failed(_)));
+    world.faults.set(Faults::default());
+    world.serve(URL, served(&bytes));
+    let sent = world.sent.get();
+    assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+    assert_eq!(world.sent.get() - sent, u64::from(RECORD), "more than the damaged record");
 }
 
 #[test]
@@ -180,6 +202,23 @@ fn a_store_that_fails_does_not_keep_the_model_away() {
     let sent = world.sent.get();
     assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
     assert!(world.sent.get() - sent <= needed, "what was stored is not used");
+}
+
+#[test]
+fn to_look_changes_nothing() {
+    let world = World::new(12);
+    world.serve(URL, served(&[1; 300]));
+    world.room.set(Some(0));
+    let look = async {
+        let storage = Rc::new(ReadOnly(world.clone())) as Rc<dyn Storage>;
+        let host = Rc::new(world.clone());
+        let mut source =
+            Source::open(host, Some(storage), URL, options(), Box::new(|_| {})).await.unwrap();
+        while source.next().await.unwrap().is_some() {}
+        assert!(!source.keep().await.unwrap());
+    };
+    assert!(run(look, ENOUGH).is_some());
+    assert_eq!(world.bytes_on_disk(), 0);
 }
 
 #[test]
