@@ -45,15 +45,17 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   // One tab asks eight times, another once, a little later: it waits for one turn, not for all.
   const many = others[0].evaluate(async () => {
     const ends = [];
-    await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true }).then(() => ends.push(Date.now()))));
+    const onProgress = () => (globalThis.underWay = true);
+    await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true, onProgress }).then(() => ends.push(Date.now()))));
     return ends;
   });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await others[0].waitForFunction(() => globalThis.underWay);
   const asked = Date.now();
   const one = await others[1].evaluate(() => lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).then(() => Date.now()));
   const ends = await many;
   const between = ends.filter((end) => end > asked && end < one).length;
   assert.ok(between <= 2, `${between} of the other's came first`);
+  assert.ok(ends.filter((end) => end > one).length >= 5, "they did not overlap");
 
   // The owner's tab is closed in the middle of another's answer.
   await others[0].evaluate(() => {
@@ -85,11 +87,21 @@ test("a tab that goes leaves the engine to the others, and its requests end", as
   const { tabs: [first, second] } = await openTabs(t, 2);
   await first.evaluate((url) => load(url).then(() => undefined), tinyUrl);
   await second.evaluate((url) => load(url).then(() => undefined), tinyUrl);
-  await second.evaluate(() => {
-    for (let i = 0; i < 20; i++) lm.completions.create({ prompt: "a", max_tokens: 250, ignore_eos: true, cache_prompt: false }).catch(() => {});
+  // What the engine answers to others goes over the channel: who listens there sees whether it works.
+  await first.evaluate(async () => {
+    globalThis.answers = 0;
+    const names = (await navigator.locks.query()).held.map(({ name }) => name).filter((name) => name.startsWith("pagelm:engine:"));
+    const [key] = names.sort((a, b) => a.length - b.length);
+    new BroadcastChannel(key).onmessage = ({ data }) => (answers += data.type === "answer");
   });
+  // It would go on for longer than anybody waits.
+  await second.evaluate(() => void lm.completions.create({ prompt: "a", max_tokens: 1e6, ignore_eos: true, context_policy: "shift" }).catch(() => {}));
+  await first.waitForFunction(() => answers > 500);
   await second.close();
   assert.equal(await first.evaluate(completionLength), 4);
+  const before = await first.evaluate(() => answers);
+  await first.waitForTimeout(300);
+  assert.equal(await first.evaluate(() => answers), before, "the engine works for a tab that has gone");
 });
 
 test("progress ends with the load, also in a tab that takes over later", async (t) => {
