@@ -296,7 +296,7 @@ describe("the example pages", needsRealModel(), () => {
 
   for (const [name, options] of [
     ["dark", { colorScheme: "dark", viewport: { width: 1100, height: 760 } }],
-    ["phone", { viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true }],
+    ["phone", { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true }],
   ]) {
     test(`${name}: the panel fits and can be read`, async (t) => {
       const own = await site.browser.newContext(options);
