@@ -231,7 +231,7 @@ export class PageLMElement extends HTMLElement {
   /** Prepares once there is somebody to see it: for a chat far down a page no server is asked. */
   #offer() {
     this.#sight.disconnect();
-    if (!this.#isShown) return;
+    if (!this.isConnected || !this.#isShown) return;
     if (this.hasAttribute("inline")) this.#sight.observe(this);
     else this.#prepare().catch(() => {});
   }
