@@ -15,7 +15,7 @@ import "./views/progress.js";
 import "./views/status-line.js";
 import "./views/welcome.js";
 
-const MODEL = { name: "SmolLM2-135M-Instruct", short: "SmolLM2", url: new URL("models/model.gguf", location.href).href, bytes: 98_362_432, licence: "Apache-2.0", source: "https://example.org/" };
+const MODEL = { id: "smollm2", name: "SmolLM2-135M-Instruct", short: "SmolLM2", url: new URL("models/model.gguf", location.href).href, bytes: 98_362_432, licence: "Apache-2.0", source: "https://example.org/" };
 const FILE = { name: "notes.txt", text: "A text.", kept: 120, total: 120 };
 const CUT = { name: "a-very-long-name-of-a-file-that-does-not-fit.csv", text: "a,b", kept: 1200, total: 56_000 };
 const MARKDOWN = `A paragraph with **bold**, *italic*, \`code\` and [a link](https://example.org/).
@@ -47,7 +47,7 @@ section(
   specimen("Fields", field("Text", h("input", { id: "g-text", placeholder: "Placeholder" }), hint("g-hint", "A hint.")), field("Choice", h("select", { id: "g-select" }, h("option", {}, "One")))),
   specimen("Slider", valued(slider("g-slider", "Temperature", RANGES.temperature, "What it does."), 0.7)),
 );
-section("Welcome", specimen("Not stored", welcome()), specimen("Stored in part", welcome({ complete: false, bytes: 38e6 })), specimen("Stored", welcome({ complete: true, bytes: MODEL.bytes })), specimen("No room to store it", welcome(undefined, 21e6)));
+section("Welcome", specimen("Not stored", welcome()), specimen("Stored in part", welcome({ complete: false, bytes: 38e6 })), specimen("Stored", welcome({ complete: true, bytes: MODEL.bytes })), specimen("No room to store it", welcome(undefined, 21e6)), specimen("Of another site", welcome(undefined, undefined, { id: undefined })));
 section("Progress", specimen("Start", progress()), specimen("Download", progress({ phase: "download", loaded: 41e6, total: 98e6 })), specimen("From this device", progress({ phase: "cache", loaded: 80e6, total: 98e6 }, true)));
 section("Problem", specimen("With its remedy", problem("The server answered with 404. Check the address.", "http_status", "The model could not be loaded")), specimen("In an answer", problem("The conversation is longer than the context of 4,096 tokens.", "context_overflow")));
 section(
@@ -86,9 +86,9 @@ function valued({ element, set }, value) {
   return element;
 }
 
-function welcome(copy, room) {
+function welcome(copy, room, more) {
   const element = h("pl-welcome", { class: "view" });
-  element.show(MODEL, copy, room);
+  element.show({ ...MODEL, ...more }, copy, room);
   return element;
 }
 

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { LOADED, QUESTION, askAndWait, assertText, button, loaded, modelButton, openLoaded, ready, until } from "./app.mjs";
 import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
@@ -63,6 +64,15 @@ describe("models", needsRealModel(), async () => {
     await field.fill("http://");
     await button(page, "Open").click();
     await assertText(page, /is not an address/);
+    const body = readFileSync(REAL_MODEL_FILE);
+    const slow = new routes.FaultyFile(body, { plan: () => ({ piece: 2 ** 18, ms: 20 }) });
+    const other = server.route("models/other.gguf", (request, response) => (request.method === "HEAD" ? routes.bytes(body) : slow.handler)(request, response));
+    await field.fill(other);
+    await field.press("Enter");
+    await button(page, "Check first whether it runs here").click();
+    await assertText(page, /^llama, 135 M parameters, Q4_1$/);
+    assert.ok(slow.sent < 2e7, `${slow.sent} bytes were fetched to look at the header`);
+    await modelButton(page).click();
     await field.fill(server.route("models/page.gguf", routes.htmlPage()));
     await field.press("Enter");
     await page.getByRole("button", { name: /^Download/ }).click();

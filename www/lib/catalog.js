@@ -14,6 +14,7 @@ import { recall } from "./preferences.js";
  * @property {string} [source] page about the model
  * @property {number} [memory] bytes of memory that it takes, where known
  * @property {string} [system] prompt that suits it, where the reader gives none
+ * @property {{ architecture: string, parameters: number, quantization: string }} [kind] what its header says
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
 

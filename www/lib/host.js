@@ -73,6 +73,18 @@ export class Host extends EventTarget {
     }
   }
 
+  /** Reads the model's header: what it is and what memory it takes. Fails as a load would by then. */
+  async check() {
+    const { model } = this;
+    try {
+      const { architecture, parameters, quantization, file_bytes, needed } = await this.PageLM.preflight(model.url);
+      Object.assign(model, { bytes: file_bytes, memory: needed, kind: { architecture, parameters, quantization } });
+      if (model === this.model) this.#enter("asking");
+    } catch (error) {
+      if (model === this.model) this.#fail(error);
+    }
+  }
+
   /** Stops a load. */
   cancel() {
     this.#loading?.abort();

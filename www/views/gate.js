@@ -25,6 +25,7 @@ class Gate extends HTMLElement {
     host.addEventListener("state", () => this.#draw());
     host.addEventListener("progress", ({ detail }) => this.#views.loading.update(detail));
     this.#views.asking.addEventListener("accept", () => host.load());
+    this.#views.asking.addEventListener("check", () => host.check());
     this.#views.loading.addEventListener("cancel", () => host.cancel());
     this.#draw();
   }

@@ -1,9 +1,9 @@
 // <pl-welcome>: the first visit. Says what will be fetched, from where and how
-// much, and asks. Sends "accept" and "choose".
+// much, and asks. Sends "accept", "choose", and "check" where it is not known what a model is.
 
 import { fit, FIT_WORDS, memoryNeed } from "../lib/device.js";
 import { emit, h } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
+import { bytes, parameters } from "../lib/format.js";
 import { modelFacts } from "./model-facts.js";
 
 class Welcome extends HTMLElement {
@@ -16,8 +16,9 @@ class Welcome extends HTMLElement {
     const stored = Boolean(copy?.complete);
     const need = memoryNeed(model);
     const more = need ? [["Memory", `about ${bytes(need)}: ${FIT_WORDS[fit(need)]}`]] : [];
+    if (model.kind) more.unshift(["Kind", `${model.kind.architecture}, ${parameters(model.kind.parameters)} parameters, ${model.kind.quantization}`]);
     if (lacksRoom(model, copy, room)) more.push(["Storage", h("span", { class: "alarm" }, `${bytes(room)} are left for this site: you will be asked what may go.`)]);
-    this.replaceChildren(
+    const parts = [
       h("h2", { class: "hero", tabIndex: -1 }, "A language model, in this page."),
       h("p", { class: "lead" }, "It runs on this device, inside the browser. Nothing that you write is sent anywhere."),
       modelFacts(model, more),
@@ -27,8 +28,21 @@ class Welcome extends HTMLElement {
         h("button", { type: "button", class: "primary", onclick: () => emit(this, "accept") }, stored ? "Load from this device" : wanted(model, copy)),
         h("button", { type: "button", onclick: () => emit(this, "choose") }, "Choose another model"),
       ),
+      !model.id && !model.kind && !stored && this.#checkButton(),
       h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time under “Model”."),
-    );
+    ];
+    this.replaceChildren(...parts.filter(Boolean));
+  }
+
+  /** Of a model that is not the site's own, the header tells what it is before all of it is fetched. */
+  #checkButton() {
+    const check = () => {
+      button.disabled = true;
+      button.textContent = "Reading its header…";
+      emit(this, "check");
+    };
+    const button = h("button", { type: "button", class: "quiet strong check", onclick: check }, "Check first whether it runs here");
+    return button;
   }
 }
 
