@@ -99,7 +99,7 @@ test("after a crash: an abort ends the wait for the engine that is made anew, an
   const url = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
   const binary = "pkg/wasm/simd/pagelm_bg.wasm";
   const page = await site.blank(t);
-  await page.evaluate((url) => load(url, { variant: "simd", threads: 1 }).then(() => undefined), url);
+  await page.evaluate((url) => load(url, { variant: "simd", threads: 1, shared: false }).then(() => undefined), url);
   server.route(binary, () => {});
   t.after(() => server.unroute(binary));
   const lost = page.evaluate(() => attempt(() => lm.completions.create({ prompt: "a", max_tokens: 1e6, ignore_eos: true, context_policy: "shift" })));

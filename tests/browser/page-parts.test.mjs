@@ -2,12 +2,12 @@
 // wrong, or come in another order.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { question } from "./app.mjs";
 import { DOCROOT } from "./fixtures.mjs";
 import { openSite } from "./harness.mjs";
-import { sendFile } from "./server.mjs";
 
 describe("parts of the chat app", async () => {
   const site = await openSite();
@@ -93,9 +93,12 @@ describe("parts of the chat app", async () => {
 
 test("a service worker that comes late does not take a page away that is in use", async (t) => {
   const site = await openSite({ isolated: false });
-  site.server.route("sw.js", async (request, response) => {
-    await new Promise((resolve) => setTimeout(resolve, 3500));
-    await sendFile(request, response, path.join(DOCROOT, "sw.js"));
+  // On a slow device it takes longer to install than the page waits for it.
+  const slow = 'self.addEventListener("install", (event) => event.waitUntil(new Promise((resolve) => setTimeout(resolve, 4000))));\n';
+  const script = slow + readFileSync(path.join(DOCROOT, "sw.js"), "utf8");
+  site.server.route("sw.js", (_request, response) => {
+    response.writeHead(200, { "Content-Type": "text/javascript; charset=utf-8", "Content-Length": Buffer.byteLength(script) });
+    response.end(script);
   });
   const page = await site.open(t, "");
   await page.evaluate(() => (globalThis.sameDocument = true));

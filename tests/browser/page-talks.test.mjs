@@ -149,14 +149,17 @@ describe("conversations", needsRealModel(), async () => {
     const page = await openLoaded(site, t);
     await set(page, { "Longest answer, in tokens": 16 });
     const session = await page.context().newCDPSession(page);
-    const origin = new URL(page.url()).origin;
+    const { origin } = new URL(page.url());
     await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
-    t.after(() => session.send("Storage.overrideQuotaForOrigin", { origin }));
-    await askAndWait(page, "Name the capital of France.");
-    await assertText(page, /no room to keep the conversation/);
-    assert.match(await lastAnswer(page), /Paris/);
-    assert.match(await askAndWait(page, "Name the capital of Italy."), /Rome/);
-    assert.equal(await page.getByRole("article").count(), 4);
+    try {
+      await askAndWait(page, "Name the capital of France.");
+      await assertText(page, /no room to keep the conversation/);
+      assert.match(await lastAnswer(page), /Paris/);
+      assert.match(await askAndWait(page, "Name the capital of Italy."), /Rome/);
+      assert.equal(await page.getByRole("article").count(), 4);
+    } finally {
+      await session.send("Storage.overrideQuotaForOrigin", { origin });
+    }
   });
 
   test("Markdown, code in colours and formulas, and nothing that runs", async (t) => {
