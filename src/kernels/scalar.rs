@@ -272,7 +272,7 @@ fn f16_at(bytes: &[u8], i: usize) -> f32 {
     f16::from_bits(bits).to_f32()
 }
 
-fn tile<const T: usize>(sum: [[f32; PANEL_ROWS]; T]) -> Tile<T> {
+pub(super) fn tile<const T: usize>(sum: [[f32; PANEL_ROWS]; T]) -> Tile<T> {
     sum.map(|s| {
         let (low, high) = ([s[0], s[1], s[2], s[3]], [s[4], s[5], s[6], s[7]]);
         [F32x4::from_array(&low), F32x4::from_array(&high)]

@@ -72,7 +72,7 @@ pub(super) async fn preflight(
     Ok(Reply::Outlook(outlook?))
 }
 
-fn options(context: Option<usize>, kv_cache: KvType) -> LoadOptions {
+fn options(context: Option<usize>, kv_cache: Option<KvType>) -> LoadOptions {
     LoadOptions {
         context,
         kv_cache,
