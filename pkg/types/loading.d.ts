@@ -16,8 +16,9 @@ export interface LoadOptions {
   /** Positions of the KV cache. By default what the model was trained for, at most 4096. */
   context?: number | undefined;
   /**
-   * How keys and values are kept. Default: `"f16"`. `"f32"` takes twice the memory, `"q8"`
-   * half of it, with small errors.
+   * How keys and values are kept. Default: `"q8"`, which is the fastest at long contexts; for
+   * models whose weights are not quantised `"f16"`, with twice the memory. `"f32"` takes
+   * twice that.
    */
   kv_cache?: KvType | undefined;
   /** Takes this binary. By default the best that the browser can run. */

@@ -24,6 +24,11 @@ impl Half {
         // SAFETY: `Half` is a `u16`, transparently.
         unsafe { core::slice::from_raw_parts(bits.as_ptr().cast(), bits.len()) }
     }
+
+    /// Its bits.
+    pub(crate) fn to_bits(self) -> u16 {
+        self.0
+    }
 }
 
 impl FloatWeight for Half {

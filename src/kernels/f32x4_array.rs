@@ -83,6 +83,11 @@ impl F32x4 {
     }
 
     #[inline(always)]
+    pub(crate) fn abs(self) -> Self {
+        F32x4(self.0.map(f32::abs))
+    }
+
+    #[inline(always)]
     pub(crate) fn max(self, o: Self) -> Self {
         self.zip(o, |a, b| if a < b { b } else { a })
     }

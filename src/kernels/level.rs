@@ -137,11 +137,12 @@ pub(crate) const fn q4_unpacked<L: Level>(parts: usize) -> usize {
     BLOCK * PANEL_ROWS * L::Q4_UNPACKED + affine_scales(parts)
 }
 
-/// Largest magnitude and scale of one block: returns (d, 1/d) with d = max|x| / 127.
+/// Largest magnitude and scale of one block: returns (d, 1/d) with d = max|x| / 127, or zeros.
 #[inline(always)]
 pub(crate) fn block_scale(max: f32) -> (f32, f32) {
     let d = max / 127.0;
-    (d, if d > 0.0 { 1.0 / d } else { 0.0 })
+    // Of a subnormal scale the inverse is infinite.
+    if d >= f32::MIN_POSITIVE { (d, 1.0 / d) } else { (0.0, 0.0) }
 }
 
 /// Rows of a token panel: `Some(block)` where the token is there, for block `b`.

@@ -10,6 +10,7 @@
 #![allow(clippy::needless_range_loop)] // indices of rows, halves and tokens, as the layouts name them
 
 mod attend;
+mod attend_q8;
 mod f32x4;
 mod float;
 #[cfg(target_arch = "wasm32")]
@@ -33,6 +34,10 @@ mod stripe;
 mod tests;
 
 pub(crate) use attend::{HALF_SCALE, Half, Rows, score_keys, weigh_values};
+pub(crate) use attend_q8::{
+    ByteQueries, ByteScale, ByteTerms, ByteVectors, VALUE_GROUP, put_key, put_value,
+    quantise_query, quantise_terms, score_bytes, weigh_bytes,
+};
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{Level, Q8_BLOCK, TABLE4_BLOCK, affine_scales, q4_block, q7_block};
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};

@@ -274,7 +274,7 @@ fn rows_of(scales: &[u8], first: usize) -> [F32x4; 2] {
 }
 
 #[inline(always)]
-fn to_f32(dots: [i32; PANEL_ROWS]) -> [F32x4; 2] {
+pub(super) fn to_f32(dots: [i32; PANEL_ROWS]) -> [F32x4; 2] {
     [0, 4].map(|r| F32x4::from_array(&core::array::from_fn(|i| dots[r + i] as f32)))
 }
 

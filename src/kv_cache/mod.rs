@@ -7,10 +7,14 @@ mod snapshot;
 pub use element::KvType;
 pub(crate) use recurrent::Recurrent;
 
-use crate::kernels::PANEL_ROWS;
+use crate::kernels::{Best, ByteVectors, Half, PANEL_ROWS, VALUE_GROUP, put_key, put_value};
 use crate::{Error, Result};
-use element::{from_f16, q8_scale, to_f16, to_q8};
+use element::{from_f16, to_f16};
 use std::ops::Range;
+
+/// Positions come in so many: whole panels of keys, whole groups of values.
+const GROUP: usize = VALUE_GROUP;
+const _: () = assert!(GROUP.is_multiple_of(PANEL_ROWS));
 
 /// The cache of all layers.
 pub(crate) struct KvCache {
@@ -21,9 +25,10 @@ pub(crate) struct KvCache {
 /// Keys and values of one layer.
 pub(crate) struct LayerCache {
     /// `[n_kv_heads, capacity / 8, head_dim, 8]`: panels of 8 keys, so that a query meets
-    /// 8 keys in two vectors.
+    /// 8 keys in two vectors. Of 8 bits, four columns of a key lie side by side.
     keys: Elements,
-    /// `[n_kv_heads, capacity, head_dim]`
+    /// `[n_kv_heads, capacity, head_dim]`; of 8 bits, four positions lie side by side, in
+    /// groups.
     values: Elements,
     head_dim: usize,
     capacity: usize,
@@ -33,12 +38,13 @@ pub(crate) struct LayerCache {
 enum Elements {
     F32(Vec<f32>),
     F16(Vec<u16>),
-    /// Integers, and the scale of each head's vector: `[n_kv_heads, capacity]`.
-    Q8(Vec<i8>, Vec<f32>),
+    /// Integers as the kernels have them, and the scale of each head's vector:
+    /// `[n_kv_heads, capacity]`.
+    Q8(Vec<u8>, Vec<f32>),
 }
 
 impl KvCache {
-    /// A cache for `capacity` positions, rounded up to whole panels.
+    /// A cache for `capacity` positions, rounded up to whole groups.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -49,7 +55,7 @@ impl KvCache {
         head_dim: usize,
         capacity: usize,
     ) -> Result<KvCache> {
-        let capacity = capacity.next_multiple_of(PANEL_ROWS);
+        let capacity = capacity.next_multiple_of(GROUP);
         let vectors = n_kv_heads * capacity;
         let elements = || {
             Ok(match kind {
@@ -72,7 +78,7 @@ impl KvCache {
         head_dim: usize,
         capacity: usize,
     ) -> u64 {
-        let positions = capacity.next_multiple_of(PANEL_ROWS) as u64;
+        let positions = capacity.next_multiple_of(GROUP) as u64;
         [n_layers, n_kv_heads, kind.bytes(head_dim)]
             .iter()
             .fold(2 * positions, |bytes, n| bytes.saturating_mul(*n as u64))
@@ -99,60 +105,66 @@ impl LayerCache {
             .map(move |(keys, values)| HeadCache { keys, values, head_dim })
     }
 
-    /// Keys of a head in panels of 8, `[panels, head_dim, 8]`, as f32: as they are kept, or
-    /// in `scratch`.
-    pub(crate) fn keys<'a>(
-        &'a self,
-        head: usize,
-        panels: Range<usize>,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
-        let vectors =
-            vectors(head, self.capacity, panels.start * PANEL_ROWS..panels.end * PANEL_ROWS);
-        let scale = |q: &[i8], d: &[f32], out: &mut [f32]| {
-            let panel = self.head_dim * PANEL_ROWS;
-            let d = d.as_chunks::<PANEL_ROWS>().0;
-            for ((q, out), d) in q.chunks_exact(panel).zip(out.chunks_exact_mut(panel)).zip(d) {
-                let out = out.as_chunks_mut::<PANEL_ROWS>().0;
-                for (q, out) in q.as_chunks::<PANEL_ROWS>().0.iter().zip(out) {
-                    *out = core::array::from_fn(|i| q[i] as f32 * d[i]);
-                }
-            }
-        };
-        self.keys.as_f32(vectors, self.head_dim, scratch, scale)
+    /// How keys and values are kept.
+    pub(crate) fn kv_type(&self) -> KvType {
+        match self.keys {
+            Elements::F32(_) => KvType::F32,
+            Elements::F16(_) => KvType::F16,
+            Elements::Q8(..) => KvType::Q8,
+        }
     }
 
-    /// Keys and values of a head as halves, where they are kept so: `[panels, head_dim, 8]`
-    /// and `[positions, head_dim]`.
-    pub(crate) fn halves(&self, head: usize, positions: Range<usize>) -> Option<(&[u16], &[u16])> {
-        let (Elements::F16(keys), Elements::F16(values)) = (&self.keys, &self.values) else {
-            return None;
-        };
-        let of = |x: Range<usize>| x.start * self.head_dim..x.end * self.head_dim;
+    /// Keys and values of a head, from the first position of a panel on.
+    pub(crate) fn block(&self, head: usize, positions: Range<usize>) -> KeysValues<'_> {
         let whole = positions.start..positions.end.next_multiple_of(PANEL_ROWS);
-        Some((
-            &keys[of(vectors(head, self.capacity, whole))],
-            &values[of(vectors(head, self.capacity, positions))],
-        ))
-    }
-
-    /// Values of a head, `[positions, head_dim]`, as f32: as they are kept, or in `scratch`.
-    pub(crate) fn values<'a>(
-        &'a self,
-        head: usize,
-        positions: Range<usize>,
-        scratch: &'a mut [f32],
-    ) -> &'a [f32] {
-        let vectors = vectors(head, self.capacity, positions);
-        let scale = |q: &[i8], d: &[f32], out: &mut [f32]| {
-            let rows = q.chunks_exact(self.head_dim).zip(out.chunks_exact_mut(self.head_dim));
-            for ((q, out), d) in rows.zip(d) {
-                for (q, out) in q.iter().zip(out) {
-                    *out = *q as f32 * d;
-                }
+        let groups = positions.start..positions.end.next_multiple_of(GROUP);
+        let [whole, groups, exact] =
+            [whole, groups, positions].map(|positions| vectors(head, self.capacity, positions));
+        let of = |x: &Range<usize>| x.start * self.head_dim..x.end * self.head_dim;
+        match (&self.keys, &self.values) {
+            (Elements::F32(keys), Elements::F32(values)) => {
+                KeysValues::F32(&keys[of(&whole)], &values[of(&exact)])
             }
+            (Elements::F16(keys), Elements::F16(values)) => KeysValues::F16(
+                Half::from_bits(&keys[of(&whole)]),
+                Half::from_bits(&values[of(&exact)]),
+            ),
+            (Elements::Q8(keys, key_scales), Elements::Q8(values, value_scales)) => KeysValues::Q8(
+                ByteVectors { bytes: &keys[of(&whole)], scales: &key_scales[whole.clone()] },
+                ByteVectors {
+                    bytes: bytemuck::cast_slice(&values[of(&groups)]),
+                    scales: &value_scales[groups],
+                },
+            ),
+            _ => unreachable!("keys and values are of one type"),
+        }
+    }
+}
+
+/// Keys in panels of 8, `[panels, head_dim, 8]`, and values, `[positions, head_dim]`, of a
+/// head; those of 8 bits in whole panels and as their kernels read them.
+#[derive(Clone, Copy)]
+pub(crate) enum KeysValues<'a> {
+    /// As they are.
+    F32(&'a [f32], &'a [f32]),
+    /// As halves.
+    F16(&'a [Half], &'a [Half]),
+    /// As integers.
+    Q8(ByteVectors<'a, u8>, ByteVectors<'a, i8>),
+}
+
+impl<'a> KeysValues<'a> {
+    /// Halves as f32, written to `keys` and `values`; others as they are.
+    pub(crate) fn widened(self, keys: &'a mut [f32], values: &'a mut [f32]) -> KeysValues<'a> {
+        let KeysValues::F16(half_keys, half_values) = self else { return self };
+        let widen = |halves: &[Half], out: &'a mut [f32]| {
+            let out = &mut out[..halves.len()];
+            for (out, half) in out.iter_mut().zip(halves) {
+                *out = from_f16(half.to_bits());
+            }
+            &*out
         };
-        self.values.as_f32(vectors, self.head_dim, scratch, scale)
+        KeysValues::F32(widen(half_keys, keys), widen(half_values, values))
     }
 }
 
@@ -177,32 +189,6 @@ impl Elements {
             }
         }
     }
-
-    /// Some vectors as f32; `scale` makes them of 8-bit ones.
-    fn as_f32<'a>(
-        &'a self,
-        vectors: Range<usize>,
-        head_dim: usize,
-        scratch: &'a mut [f32],
-        scale: impl Fn(&[i8], &[f32], &mut [f32]),
-    ) -> &'a [f32] {
-        let all = vectors.start * head_dim..vectors.end * head_dim;
-        match self {
-            Elements::F32(x) => &x[all],
-            Elements::F16(x) => {
-                let scratch = &mut scratch[..all.len()];
-                for (out, h) in scratch.iter_mut().zip(&x[all]) {
-                    *out = from_f16(*h);
-                }
-                scratch
-            }
-            Elements::Q8(q, d) => {
-                let scratch = &mut scratch[..all.len()];
-                scale(&q[all], &d[vectors], scratch);
-                scratch
-            }
-        }
-    }
 }
 
 /// One head of one layer.
@@ -215,40 +201,38 @@ pub(crate) struct HeadCache<'a> {
 enum HeadElements<'a> {
     F32(&'a mut [f32]),
     F16(&'a mut [u16]),
-    Q8(&'a mut [i8], &'a mut [f32]),
+    Q8(&'a mut [u8], &'a mut [f32]),
 }
 
 impl HeadCache<'_> {
     /// Stores the key and value `[head_dim]` of a position.
     pub(crate) fn store(&mut self, position: usize, key: &[f32], value: &[f32]) {
         let panel = position / PANEL_ROWS * PANEL_ROWS * self.head_dim;
-        self.keys.put(panel + position % PANEL_ROWS, PANEL_ROWS, position, key);
-        self.values.put(position * self.head_dim, 1, position, value);
+        match &mut self.keys {
+            HeadElements::F32(out) => {
+                copy(&mut out[panel + position % PANEL_ROWS..], PANEL_ROWS, key, |x| x);
+            }
+            HeadElements::F16(out) => {
+                copy(&mut out[panel + position % PANEL_ROWS..], PANEL_ROWS, key, to_f16);
+            }
+            HeadElements::Q8(out, scales) => scales[position] = put_key::<Best>(key, position, out),
+        }
+        let row = position * self.head_dim;
+        match &mut self.values {
+            HeadElements::F32(out) => copy(&mut out[row..], 1, value, |x| x),
+            HeadElements::F16(out) => copy(&mut out[row..], 1, value, to_f16),
+            HeadElements::Q8(out, scales) => {
+                scales[position] =
+                    put_value::<Best>(value, position, bytemuck::cast_slice_mut(out));
+            }
+        }
     }
 }
 
-impl HeadElements<'_> {
-    /// Puts the vector of a position at `start`, `start + step` …
-    fn put(&mut self, start: usize, step: usize, position: usize, vector: &[f32]) {
-        match self {
-            HeadElements::F32(out) => {
-                for (out, x) in out[start..].iter_mut().step_by(step).zip(vector) {
-                    *out = *x;
-                }
-            }
-            HeadElements::F16(out) => {
-                for (out, x) in out[start..].iter_mut().step_by(step).zip(vector) {
-                    *out = to_f16(*x);
-                }
-            }
-            HeadElements::Q8(out, scales) => {
-                let d = q8_scale(vector);
-                scales[position] = d;
-                for (out, x) in out[start..].iter_mut().step_by(step).zip(vector) {
-                    *out = to_q8(*x, d);
-                }
-            }
-        }
+/// Puts a vector at `out[0]`, `out[step]` …
+fn copy<T>(out: &mut [T], step: usize, vector: &[f32], as_kept: impl Fn(f32) -> T) {
+    for (out, x) in out.iter_mut().step_by(step).zip(vector) {
+        *out = as_kept(*x);
     }
 }
 
@@ -274,7 +258,7 @@ mod tests {
         for (kind, error) in [(KvType::F32, 0.0), (KvType::F16, 5e-4), (KvType::Q8, 4e-3)] {
             let (n_kv_heads, head_dim) = (2, 8);
             let mut cache = KvCache::new(kind, 1, n_kv_heads, head_dim, 19).unwrap();
-            assert_eq!(cache.capacity(), 24);
+            assert_eq!(cache.capacity(), 64);
             let row =
                 |position: usize, head: usize, i: usize| (position * 100 + head * 10 + i) as f32;
             for position in 0..19 {
@@ -285,23 +269,35 @@ mod tests {
                 }
             }
             let layer = cache.layer_mut(0);
-            let (mut key_scratch, mut value_scratch) = ([0.0; 64], [0.0; 8]);
+            let (mut keys, mut values) = ([0.0; 256], [0.0; 256]);
             for position in 0..19 {
                 for h in 0..n_kv_heads {
-                    let panel = layer.keys(h, position / 8..position / 8 + 1, &mut key_scratch);
-                    let value = layer.values(h, position..position + 1, &mut value_scratch);
+                    let block = layer.block(h, 0..position + 1);
+                    let (panel, in_panel) = (position / 8 * 64, position % 8);
                     let largest = row(position, h, head_dim - 1);
                     for i in 0..head_dim {
                         let exact = row(position, h, i);
-                        let key = panel[i * 8 + position % 8];
+                        let (key, value) = match block.widened(&mut keys, &mut values) {
+                            KeysValues::F32(keys, values) => {
+                                (keys[panel + i * 8 + in_panel], values[position * head_dim + i])
+                            }
+                            KeysValues::Q8(keys, values) => {
+                                let at = panel + i / 4 * 32 + 4 * in_panel + i % 4;
+                                let key = keys.bytes[at] as f32 - 128.0;
+                                let at = position / 4 * 32 + 4 * i + position % 4;
+                                let value = values.bytes[at] as f32;
+                                (key * keys.scales[position], value * values.scales[position])
+                            }
+                            KeysValues::F16(..) => unreachable!("widened"),
+                        };
                         assert!((key - exact).abs() <= error * largest, "{kind:?}");
-                        assert!((value[i] + exact).abs() <= error * largest, "{kind:?}");
+                        assert!((value + exact).abs() <= error * largest, "{kind:?}");
                     }
                 }
             }
         }
-        assert_eq!(KvCache::bytes_for(KvType::F32, 1, 2, 8, 19), 2 * 2 * 8 * 24 * 4);
-        assert_eq!(KvCache::bytes_for(KvType::F16, 1, 2, 8, 19), 2 * 2 * 8 * 24 * 2);
-        assert_eq!(KvCache::bytes_for(KvType::Q8, 1, 2, 8, 19), 2 * 2 * (8 + 4) * 24);
+        assert_eq!(KvCache::bytes_for(KvType::F32, 1, 2, 8, 19), 2 * 2 * 8 * 64 * 4);
+        assert_eq!(KvCache::bytes_for(KvType::F16, 1, 2, 8, 19), 2 * 2 * 8 * 64 * 2);
+        assert_eq!(KvCache::bytes_for(KvType::Q8, 1, 2, 8, 19), 2 * 2 * (8 + 4) * 64);
     }
 }

@@ -1,7 +1,7 @@
 //! Keys and values as bytes and back: what a saved session is made of.
 
+use super::GROUP;
 use super::{Elements, KvCache, LayerCache, vectors};
-use crate::kernels::PANEL_ROWS;
 use std::ops::Range;
 
 impl KvCache {
@@ -11,7 +11,7 @@ impl KvCache {
     }
 
     /// Keys and values of one layer at the first `positions`: of each head the keys in whole
-    /// panels, then of each head the values, with their scales where they have some.
+    /// groups, then of each head the values as well, with their scales where they have some.
     pub(crate) fn save_layer(&self, layer: usize, positions: usize) -> Vec<u8> {
         let layer = &self.layers[layer];
         let mut bytes = Vec::with_capacity(layer.saved_bytes(positions));
@@ -22,7 +22,7 @@ impl KvCache {
     }
 
     /// Takes what [`KvCache::save_layer`] gave for as many positions; false, and nothing
-    /// changed, if there are more or fewer bytes, or no room.
+    /// changed, if these are bytes of more or fewer groups, or there is no room.
     pub(crate) fn restore_layer(&mut self, layer: usize, positions: usize, bytes: &[u8]) -> bool {
         let layer = &mut self.layers[layer];
         if positions > layer.capacity || bytes.len() != layer.saved_bytes(positions) {
@@ -30,12 +30,10 @@ impl KvCache {
         }
         let (head_dim, capacity) = (layer.head_dim, layer.capacity);
         let mut rest = bytes;
-        for (elements, positions) in [
-            (&mut layer.keys, positions.next_multiple_of(PANEL_ROWS)),
-            (&mut layer.values, positions),
-        ] {
+        let whole = 0..positions.next_multiple_of(GROUP);
+        for elements in [&mut layer.keys, &mut layer.values] {
             for head in 0..elements.n_vectors(head_dim) / capacity {
-                rest = elements.restore(vectors(head, capacity, 0..positions), head_dim, rest);
+                rest = elements.restore(vectors(head, capacity, whole.clone()), head_dim, rest);
             }
         }
         true
@@ -45,13 +43,11 @@ impl KvCache {
 impl LayerCache {
     /// The vectors to save: keys and values of each head.
     fn parts(&self, positions: usize) -> impl Iterator<Item = (&Elements, Range<usize>)> {
-        let whole = positions.next_multiple_of(PANEL_ROWS);
-        [(&self.keys, whole), (&self.values, positions)].into_iter().flat_map(
-            move |(elements, n)| {
-                let heads = elements.n_vectors(self.head_dim) / self.capacity;
-                (0..heads).map(move |head| (elements, vectors(head, self.capacity, 0..n)))
-            },
-        )
+        let whole = positions.next_multiple_of(GROUP);
+        [&self.keys, &self.values].into_iter().flat_map(move |elements| {
+            let heads = elements.n_vectors(self.head_dim) / self.capacity;
+            (0..heads).map(move |head| (elements, vectors(head, self.capacity, 0..whole)))
+        })
     }
 
     fn saved_bytes(&self, positions: usize) -> usize {
@@ -85,7 +81,7 @@ impl Elements {
             Elements::F32(x) => out.extend_from_slice(bytemuck::cast_slice(&x[elements])),
             Elements::F16(x) => out.extend_from_slice(bytemuck::cast_slice(&x[elements])),
             Elements::Q8(q, d) => {
-                out.extend_from_slice(bytemuck::cast_slice(&q[elements]));
+                out.extend_from_slice(&q[elements]);
                 out.extend_from_slice(bytemuck::cast_slice(&d[all]));
             }
         }
@@ -100,7 +96,7 @@ impl Elements {
             Elements::F16(x) => bytemuck::cast_slice_mut(&mut x[elements]).copy_from_slice(own),
             Elements::Q8(q, d) => {
                 let (integers, scales) = own.split_at(elements.len());
-                bytemuck::cast_slice_mut(&mut q[elements]).copy_from_slice(integers);
+                q[elements].copy_from_slice(integers);
                 bytemuck::cast_slice_mut(&mut d[all]).copy_from_slice(scales);
             }
         }
@@ -129,15 +125,15 @@ mod tests {
     #[test]
     fn what_was_saved_is_restored_into_a_cache_of_another_size() {
         for kind in [KvType::F32, KvType::F16, KvType::Q8] {
-            for positions in [0, 1, 8, 13, 24] {
-                let from = filled(kind, 24, positions);
-                let mut to = filled(kind, 40, 0);
+            for positions in [0, 1, 8, 61, 64, 65] {
+                let from = filled(kind, 90, positions);
+                let mut to = filled(kind, 140, 0);
                 for layer in 0..from.n_layers() {
                     let bytes = from.save_layer(layer, positions);
                     assert!(to.restore_layer(layer, positions, &bytes));
                     assert_eq!(to.save_layer(layer, positions), bytes, "{kind:?} {positions}");
-                    assert!(!to.restore_layer(layer, positions + 1, &bytes));
-                    assert!(!to.restore_layer(layer, 41, &bytes));
+                    assert!(!to.restore_layer(layer, positions + GROUP, &bytes));
+                    assert!(!to.restore_layer(layer, 193, &bytes));
                 }
             }
         }

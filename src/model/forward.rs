@@ -51,7 +51,7 @@ impl Forward {
         Ok(Forward {
             recurrent: Recurrent::new(n_recurrent, state_len)?,
             ropes: config.ropes.iter().map(rope).collect(),
-            attention: Attention::new(config.attention(), cache.capacity(), team.size())?,
+            attention: Attention::new(config.attention(), kv_type, cache.capacity(), team.size())?,
             scratch: Scratch::new(team.size(), config.max_width()),
             buffers: Buffers::new(&config, cache.capacity())?,
             cache,

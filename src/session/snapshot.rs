@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use serde::Serialize;
 
 /// Changes whenever the bytes of saved layers, or how keys and values are computed, do.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// What is in the cache, without the keys and values themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,284 @@
+//! Attention over keys and values of 8 bits, multiplied as integers.
+//!
+//! Keys lie in panels of 8, `[panels][head_dim / 4][8 keys][4]`, values in groups of
+//! [`VALUE_GROUP`] positions, `[groups][head_dim / 8][positions / 4][8 dimensions][4]`: so four
+//! bytes that are summed lie side by side, and memory is read in order. Each key and each value
+//! has a scale. Keys are kept 128 higher, as bytes without a sign: the sum that this
+//! adds to a score is that of the query alone. Queries are quantised with one scale to
+//! -127..=127; the terms of a softmax, each times its value's scale, with one scale
+//! for a group to 0..=127. As it takes only the query's integers and its terms, a token's
+//! result does not depend on the tokens beside it (cf. Zhang et al., SageAttention, 2025).
+
+mod scalar;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+use super::PANEL_ROWS;
+use super::f32x4::F32x4;
+use super::level::{Level, Tile, block_scale};
+use super::product::put;
+
+/// Values whose bytes lie side by side.
+const WORD: usize = 4;
+/// Positions whose values lie together, and whose terms share a scale.
+pub(crate) const VALUE_GROUP: usize = 64;
+/// What keys are kept higher by.
+const KEY_OFFSET: u8 = 128;
+
+/// The integer products of attention, at one level.
+pub(crate) trait ByteLevel: Level {
+    /// What [`ByteLevel::key_tile`] leaves in a sum for each unit of the query's integers.
+    fn key_offset() -> i32;
+
+    /// q = x · inverse, rounded to nearest, ties to even; returns Σq. The length is a multiple
+    /// of 8, and every |x · inverse| ≤ 127.
+    fn quantise_bytes(x: &[f32], inverse: f32, q: &mut [i8]) -> i32;
+
+    /// Sums of `words · 4` products of `R` queries, `stride` bytes apart, with a panel of keys;
+    /// too large by the offset times Σq.
+    ///
+    /// # Safety
+    /// `q` must be valid for `(R - 1) · stride + 4 · words` bytes, `keys` for `32 · words`.
+    unsafe fn key_tile<const R: usize>(
+        q: *const i8,
+        stride: usize,
+        keys: *const u8,
+        words: usize,
+    ) -> Tile<R>;
+
+    /// Sums of `words · 4` products of `R` rows of terms, `stride` bytes apart, with 8
+    /// dimensions of values.
+    ///
+    /// # Safety
+    /// `p` must be valid for `(R - 1) · stride + 4 · words` bytes, `values` for `32 · words`.
+    unsafe fn value_tile<const R: usize>(
+        p: *const i8,
+        stride: usize,
+        values: *const i8,
+        words: usize,
+    ) -> Tile<R>;
+}
+
+/// Queries as integers: row r is vector r · `step`.
+#[derive(Clone, Copy)]
+pub(crate) struct ByteQueries<'a> {
+    /// `[vectors, head_dim]`, in -127..=127.
+    pub(crate) bytes: &'a [i8],
+    /// `[vectors]`
+    pub(crate) scales: &'a [ByteScale],
+    /// Vectors from one row to the next.
+    pub(crate) step: usize,
+    /// How many rows.
+    pub(crate) n: usize,
+}
+
+/// What turns the integers of a vector into numbers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ByteScale {
+    /// x ≈ d · q.
+    d: f32,
+    /// Σq.
+    sum: i32,
+}
+
+/// Some keys, or values, of a head with their scales.
+#[derive(Clone, Copy)]
+pub(crate) struct ByteVectors<'a, T> {
+    /// In the order of the module's documentation; whole panels of keys, whole groups of values.
+    pub(crate) bytes: &'a [T],
+    /// `[positions]`
+    pub(crate) scales: &'a [f32],
+}
+
+/// Terms of some rows as integers.
+pub(crate) struct ByteTerms<'a> {
+    /// `[rows, stride]`
+    pub(crate) bytes: &'a mut [i8],
+    /// `[rows, stride / VALUE_GROUP]`
+    pub(crate) scales: &'a mut [f32],
+    /// Terms in a row.
+    pub(crate) stride: usize,
+}
+
+/// Quantises a query, of a multiple of 8 values.
+pub(crate) fn quantise_query<L: ByteLevel>(x: &[f32], q: &mut [i8]) -> ByteScale {
+    let (d, inverse) = scale_of(x);
+    ByteScale { d, sum: L::quantise_bytes(x, inverse, q) }
+}
+
+/// Scale and inverse of a vector; finite, whatever its values are.
+fn scale_of(x: &[f32]) -> (f32, f32) {
+    let mut max = F32x4::zero();
+    for x in x.as_chunks::<4>().0 {
+        max = max.max(F32x4::from_array(x).abs());
+    }
+    block_scale(max.max_lane().min(f32::MAX))
+}
+
+/// Quantises the key of a position, and puts it into its panel; returns its scale.
+pub(crate) fn put_key<L: ByteLevel>(key: &[f32], position: usize, panels: &mut [u8]) -> f32 {
+    let start = position / PANEL_ROWS * PANEL_ROWS * key.len();
+    let column = position % PANEL_ROWS * WORD;
+    let words = panels[start..].chunks_exact_mut(WORD * PANEL_ROWS);
+    put_words::<L, _>(key, words, |out, q| {
+        out[column..][..WORD].copy_from_slice(&q.map(|q| q as u8 ^ KEY_OFFSET));
+    })
+}
+
+/// The same for the value of a position.
+pub(crate) fn put_value<L: ByteLevel>(value: &[f32], position: usize, groups: &mut [i8]) -> f32 {
+    let start = position / VALUE_GROUP * VALUE_GROUP * value.len();
+    let word = position % VALUE_GROUP / WORD * WORD * PANEL_ROWS;
+    let panels = groups[start..].chunks_exact_mut(VALUE_GROUP * PANEL_ROWS);
+    let words = panels.flat_map(|panel| panel[word..].chunks_exact_mut(WORD * WORD).take(2));
+    put_words::<L, _>(value, words, |out, q| {
+        for (out, q) in out.as_chunks_mut::<WORD>().0.iter_mut().zip(q) {
+            out[position % WORD] = q;
+        }
+    })
+}
+
+/// Quantises a vector, and puts each four of its integers where they belong.
+#[inline(always)]
+fn put_words<'a, L: ByteLevel, T: 'a>(
+    x: &[f32],
+    mut places: impl Iterator<Item = &'a mut [T]>,
+    put: impl Fn(&mut [T], [i8; WORD]),
+) -> f32 {
+    let (d, inverse) = scale_of(x);
+    for x in x.as_chunks::<{ 2 * WORD }>().0 {
+        let mut q = [0; 2 * WORD];
+        L::quantise_bytes(x, inverse, &mut q);
+        for (q, place) in q.as_chunks().0.iter().zip(&mut places) {
+            put(place, *q);
+        }
+    }
+    d
+}
+
+/// `scores[r][key] = q[r] · keys[key]`, for all keys of the panels.
+pub(crate) fn score_bytes<L: ByteLevel>(
+    q: ByteQueries,
+    keys: ByteVectors<u8>,
+    head_dim: usize,
+    scores: &mut [f32],
+    scores_stride: usize,
+) {
+    let panel = head_dim * PANEL_ROWS;
+    assert!(keys.bytes.len() == keys.scales.len() * head_dim && q.n > 0);
+    let scales = keys.scales.as_chunks::<PANEL_ROWS>().0;
+    for (p, (keys, d)) in keys.bytes.chunks_exact(panel).zip(scales).enumerate() {
+        let scores = &mut scores[p * PANEL_ROWS..];
+        for r in (0..q.n).step_by(4) {
+            let scores = &mut scores[r * scores_stride..];
+            match q.n - r {
+                1 => score_rows::<L, 1>(q, r, keys, d, scores, scores_stride),
+                2 => score_rows::<L, 2>(q, r, keys, d, scores, scores_stride),
+                3 => score_rows::<L, 3>(q, r, keys, d, scores, scores_stride),
+                _ => score_rows::<L, 4>(q, r, keys, d, scores, scores_stride),
+            }
+        }
+    }
+}
+
+/// Rows `first ..` of `q` with one panel.
+#[inline(always)]
+fn score_rows<L: ByteLevel, const R: usize>(
+    q: ByteQueries,
+    first: usize,
+    keys: &[u8],
+    d: &[f32; PANEL_ROWS],
+    scores: &mut [f32],
+    scores_stride: usize,
+) {
+    let head_dim = keys.len() / PANEL_ROWS;
+    let (rows, stride) = (&q.bytes[first * q.step * head_dim..], q.step * head_dim);
+    assert!(rows.len() >= (R - 1) * stride + head_dim && head_dim.is_multiple_of(WORD));
+    // SAFETY: rows are checked above, keys are a panel of head_dim columns.
+    let sums = unsafe { L::key_tile::<R>(rows.as_ptr(), stride, keys.as_ptr(), head_dim / WORD) };
+    let d = d.as_chunks::<4>().0;
+    for (r, sum) in sums.into_iter().enumerate() {
+        let ByteScale { d: dq, sum: sum_q } = q.scales[(first + r) * q.step];
+        // Both are below 2^24, so exact.
+        let offset = F32x4::splat((L::key_offset() * sum_q) as f32);
+        let score =
+            |i: usize| sum[i].sub(offset).mul(F32x4::splat(dq)).mul(F32x4::from_array(&d[i]));
+        put(&mut scores[r * scores_stride..][..PANEL_ROWS], [score(0), score(1)], false);
+    }
+}
+
+/// Quantises a row of terms, whole panels of them, each times the scale of its value.
+pub(crate) fn quantise_terms<L: ByteLevel>(
+    row: &mut [f32],
+    value_scales: &[f32],
+    r: usize,
+    terms: &mut ByteTerms,
+) {
+    assert!(row.len() <= value_scales.len() && row.len().is_multiple_of(PANEL_ROWS));
+    let bytes = &mut terms.bytes[r * terms.stride..][..row.len()];
+    let scales = &mut terms.scales[r * terms.stride / VALUE_GROUP..];
+    let groups = row.chunks_mut(VALUE_GROUP).zip(value_scales.chunks(VALUE_GROUP));
+    for (((row, d), bytes), scale) in groups.zip(bytes.chunks_mut(VALUE_GROUP)).zip(scales) {
+        let mut max = F32x4::zero();
+        for (term, d) in row.as_chunks_mut::<4>().0.iter_mut().zip(d.as_chunks::<4>().0) {
+            let product = F32x4::from_array(term).mul(F32x4::from_array(d));
+            max = max.max(product);
+            product.write(term);
+        }
+        let (d, inverse) = block_scale(max.max_lane());
+        L::quantise_bytes(row, inverse, bytes);
+        *scale = d;
+    }
+}
+
+/// `out[r] = Σ_position p[r][position] · values[position]`, for `n_rows` rows and `n_positions`,
+/// a multiple of 4.
+pub(crate) fn weigh_bytes<L: ByteLevel>(
+    p: &ByteTerms,
+    n_rows: usize,
+    n_positions: usize,
+    values: &[i8],
+    head_dim: usize,
+    out: &mut [f32],
+) {
+    assert!(p.bytes.len() >= n_rows * p.stride && n_positions <= p.stride && n_rows > 0);
+    for (g, values) in values.chunks_exact(VALUE_GROUP * head_dim).enumerate() {
+        let n = (n_positions - g * VALUE_GROUP).min(VALUE_GROUP);
+        for (c, values) in values.chunks_exact(VALUE_GROUP * PANEL_ROWS).enumerate() {
+            let values = &values[..n * PANEL_ROWS];
+            for r in (0..n_rows).step_by(4) {
+                let out = &mut out[r * head_dim + c * PANEL_ROWS..];
+                match n_rows - r {
+                    1 => weigh_rows::<L, 1>(p, r, g, values, head_dim, out),
+                    2 => weigh_rows::<L, 2>(p, r, g, values, head_dim, out),
+                    3 => weigh_rows::<L, 3>(p, r, g, values, head_dim, out),
+                    _ => weigh_rows::<L, 4>(p, r, g, values, head_dim, out),
+                }
+            }
+        }
+    }
+}
+
+/// Group `g` of rows `first ..` of `p` with 8 dimensions of its values, which begin there.
+#[inline(always)]
+fn weigh_rows<L: ByteLevel, const R: usize>(
+    p: &ByteTerms,
+    first: usize,
+    g: usize,
+    values: &[i8],
+    head_dim: usize,
+    out: &mut [f32],
+) {
+    let n = values.len() / PANEL_ROWS;
+    let rows = &p.bytes[first * p.stride + g * VALUE_GROUP..];
+    assert!(rows.len() >= (R - 1) * p.stride + n && n.is_multiple_of(WORD));
+    // SAFETY: rows are checked above, values are 8 dimensions of n positions.
+    let sums = unsafe { L::value_tile::<R>(rows.as_ptr(), p.stride, values.as_ptr(), n / WORD) };
+    for (r, sum) in sums.into_iter().enumerate() {
+        let d = F32x4::splat(p.scales[(first + r) * p.stride / VALUE_GROUP + g]);
+        let out = &mut out[r * head_dim..][..PANEL_ROWS];
+        put(out, sum.map(|sum| sum.mul(d)), g > 0);
+    }
+}
