@@ -16,6 +16,7 @@ const OPTIONS = {
   model: { type: "string", default: REAL_MODEL_FILE },
   threads: { type: "string" },
   variant: { type: "string" },
+  "kv-cache": { type: "string" },
   quick: { type: "boolean", default: false },
   measures: { type: "string" },
   "no-busy": { type: "boolean", default: false },
@@ -34,6 +35,7 @@ const HELP = `Usage: node benches/run.mjs [options]
   --model FILE        GGUF file (default: the demo model in www/models)
   --threads a,b       a scenario for each of these numbers of threads (default: 1, and all cores)
   --variant NAME      force pagelm's binary: simd, relaxed or threads
+  --kv-cache NAME     pagelm's keys and values: f32, f16 or q8
   --quick             fewer measures, and no scenario with a busy core: minutes in place of hours
   --measures a,b      these: ${EVERY.join(", ")};
                       prefill-N and decode-N exist for every N
@@ -69,6 +71,7 @@ export function readOptions(args) {
     onnx: values.onnx,
     llamaBench: values["llama-bench"],
     variant: values.variant,
+    kvCache: values["kv-cache"],
     rounds: wholeNumber("rounds", values.rounds, 1),
     limit: wholeNumber("limit", values.limit, 1),
     decodeTokens,

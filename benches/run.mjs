@@ -70,8 +70,8 @@ async function write(plan, run, rounds) {
 }
 
 function report(plan, run, rounds) {
-  const { variant, limit, decodeTokens, context, bytes } = plan;
-  const settings = { model: path.basename(plan.model), bytes, rounds, variant, limit, decodeTokens, context };
+  const { variant, kvCache, limit, decodeTokens, context, bytes } = plan;
+  const settings = { model: path.basename(plan.model), bytes, rounds, variant, kvCache, limit, decodeTokens, context };
   const summary = summarise({ ...plan, ...run });
   const result = { date: new Date().toISOString(), machine: machine(), browser: run.browser, settings, leftOut: plan.leftOut, summary, samples: run.samples, bandwidth: run.bandwidth };
   return { result, tables: markdown({ ...result, measures: plan.measures }) };

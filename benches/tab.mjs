@@ -1,7 +1,7 @@
 // A page of Chromium with one engine in it.
 //
 // An engine is a file in engines/, an ES module that runs in the page:
-//   load({ url, onnx, threads, context, variant }) → { variant, threads }
+//   load({ url, onnx, threads, context, variant, kvCache }) → { variant, threads }
 //   prefill(prompt)       → { tokens, ms }   the prompt's tokens
 //   decode(prompt, count) → { tokens, ms }   tokens after the first
 // All are timed by the page's clock around their public interface.
@@ -40,8 +40,8 @@ export class Tab {
   /** Loads the engine and the model in a page without either; milliseconds of the latter. */
   async load() {
     await this.open();
-    const { engine, threads, context, variant } = this.#task;
-    const job = { url: this.#site.model, onnx: this.#site.onnx, threads, context, variant };
+    const { engine, threads, context, variant, kvCache } = this.#task;
+    const job = { url: this.#site.model, onnx: this.#site.onnx, threads, context, variant, kvCache };
     const { info, ms } = await this.#evaluate(loadInPage, { module: this.#site.module(engine), job });
     this.info = info;
     return ms;

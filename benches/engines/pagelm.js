@@ -9,8 +9,8 @@ const REQUEST = { temperature: 0, cache_prompt: false, prompt_lookup: false };
 let lm;
 
 /** Loads from the network on the first call in a profile, from IndexedDB afterwards. */
-export async function load({ url, threads, context, variant }) {
-  lm = await PageLM.load(url, { threads, context, variant });
+export async function load({ url, threads, context, variant, kvCache }) {
+  lm = await PageLM.load(url, { threads, context, variant, kv_cache: kvCache });
   return { variant: lm.info.variant, threads: lm.info.threads };
 }
 
