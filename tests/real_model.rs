@@ -144,7 +144,7 @@ fn a_restored_session_goes_on() {
     assert!(other.begin_restore(&foreign).is_err());
     let of_another_build = Snapshot { build: "0/0".into(), ..saved.clone() };
     assert_eq!(other.begin_restore(&of_another_build), Ok(false));
-    assert!(!other.restore_layer(0, saved.tokens.len() + 9, &layers[0]));
+    assert!(!other.restore_layer(0, saved.tokens.len() + 99, &layers[0]));
 }
 
 /// Continuations are as probable together as each from scratch.

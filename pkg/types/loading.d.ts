@@ -16,9 +16,9 @@ export interface LoadOptions {
   /** Positions of the KV cache. By default what the model was trained for, at most 4096. */
   context?: number | undefined;
   /**
-   * How keys and values are kept. Default: `"q8"`, which is the fastest at long contexts; for
-   * models whose weights are not quantised `"f16"`, with twice the memory. `"f32"` takes
-   * twice that.
+   * How keys and values are kept. Default: `"f16"`. `"q8"` takes half the memory and is two to
+   * three times as fast at long contexts, with errors about those of 8-bit activations. `"f32"`
+   * takes twice the memory.
    */
   kv_cache?: KvType | undefined;
   /** Takes this binary. By default the best that the browser can run. */

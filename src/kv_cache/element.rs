@@ -4,15 +4,16 @@ use crate::{Error, Result};
 use serde::Serialize;
 
 /// The type of the cache's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KvType {
     /// Single precision.
     F32,
     /// Half precision: half the memory.
+    #[default]
     F16,
     /// 8 bits with a scale for each head of a position: a quarter, and the fastest at long
-    /// contexts. The errors are smaller than those of 8-bit activations.
+    /// contexts. The errors are about those of 8-bit activations.
     Q8,
 }
 

@@ -7,7 +7,7 @@ use super::weights::{Tensors, Weights};
 use crate::gguf::{GgmlType, Header};
 use crate::kernels::PANEL_ROWS;
 use crate::kv_cache::KvType;
-use crate::quant::{self, Layout, Packed};
+use crate::quant::{self, Packed};
 use crate::{Error, Result};
 use std::collections::VecDeque;
 
@@ -63,12 +63,6 @@ impl WeightsReader {
             }
         }
         bytes.into_iter().max_by_key(|(_, n)| *n).map_or_else(String::new, |(name, _)| name.into())
-    }
-
-    /// Whether some matrices read their input in 8 bits. To be asked before the first push.
-    pub(crate) fn are_quantised(&self) -> bool {
-        let layouts = self.plan.iter().filter_map(|plan| quant::layout_of(plan.info.dtype));
-        layouts.into_iter().any(|layout| !matches!(layout, Layout::F16 | Layout::F32))
     }
 
     /// Bytes that the weights will take, and those of a KV cache of `context` positions.

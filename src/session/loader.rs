@@ -18,9 +18,8 @@ pub struct LoadOptions {
     /// Positions of the KV cache, [`DEFAULT_CONTEXT`] by default; at most those that the
     /// model was trained for.
     pub context: Option<usize>,
-    /// How keys and values are kept; by default in 8 bits where weights are quantised, and so
-    /// activations too, else in f16.
-    pub kv_cache: Option<KvType>,
+    /// How keys and values are kept.
+    pub kv_cache: KvType,
     /// Threads, this one among them.
     pub threads: usize,
     /// Bytes of memory that the device has, where it tells.
@@ -36,7 +35,7 @@ impl Default for LoadOptions {
     fn default() -> LoadOptions {
         LoadOptions {
             context: None,
-            kv_cache: None,
+            kv_cache: KvType::default(),
             threads: 1,
             device_memory: None,
             clock: unix_seconds,
@@ -92,7 +91,6 @@ struct Files {
 /// What an engine is made of, once the header is read.
 struct Parts {
     weights: WeightsReader,
-    kv_cache: KvType,
     need: Preflight,
     tokenizer: Tokenizer,
     /// Where it does not parse, the model still completes raw text.
@@ -262,11 +260,11 @@ impl Loader {
         let Stage::Tensors { parts, .. } = self.stage else {
             return Err(Error::Internal { what: "a model ended without a plan".into() });
         };
-        let Parts { need, weights, kv_cache, tokenizer, template, about } = *parts;
+        let Parts { need, weights, tokenizer, template, about } = *parts;
         let context = need.context;
         let (config, weights) = weights.finish()?;
-        let team = Team::new(self.options.threads);
-        let forward = Forward::new(config, weights, kv_cache, context, team)?;
+        let LoadOptions { kv_cache, threads, .. } = self.options;
+        let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
         let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
         engine.fingerprint = self.fingerprint.finish();
         Ok(engine)
@@ -289,9 +287,7 @@ impl Parts {
         let context = context(weights.config(), options.context)?;
         let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
         let template = template(&header.metadata, &tokenizer, options)?;
-        let fitting = if weights.are_quantised() { KvType::Q8 } else { KvType::F16 };
-        let kv_cache = options.kv_cache.unwrap_or(fitting);
-        let need = weights.memory(kv_cache, context);
+        let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);
         need.reserve(weights.largest(), options.device_memory)?;
         let about = About {
@@ -302,7 +298,7 @@ impl Parts {
         if let Some(end) = template.as_ref().ok().and_then(ChatTemplate::end_of_answer) {
             tokenizer.end_answers_at(&end);
         }
-        Ok(Parts { weights, kv_cache, need, tokenizer, template, about })
+        Ok(Parts { weights, need, tokenizer, template, about })
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) async fn preflight(
     Ok(Reply::Outlook(files.outlook(&options).await?))
 }
 
-fn options(context: Option<usize>, kv_cache: Option<KvType>, settings: &Settings) -> LoadOptions {
+fn options(context: Option<usize>, kv_cache: KvType, settings: &Settings) -> LoadOptions {
     LoadOptions {
         context: context.or(settings.context),
         kv_cache,

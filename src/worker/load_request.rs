@@ -26,7 +26,7 @@ pub struct LoadRequest {
     /// Positions of the KV cache.
     pub context: Option<usize>,
     /// How keys and values are kept.
-    pub kv_cache: Option<KvType>,
+    pub kv_cache: KvType,
     /// Whether to use and fill the store.
     pub cache: bool,
     /// How to fetch and check the files.
@@ -47,8 +47,8 @@ impl LoadRequest {
             url,
             context: options.count("context")?,
             kv_cache: match options.text("kv_cache")? {
-                Some(name) => Some(KvType::from_name(&name)?),
-                None => None,
+                Some(name) => KvType::from_name(&name)?,
+                None => KvType::default(),
             },
             cache: options.flag("cache")?.unwrap_or(true),
             source: source_options(&mut options)?,

@@ -353,7 +353,7 @@ mod tests {
             let (id, request) = parse(message.clone());
             assert_eq!(id, 1);
             let request = request.unwrap_or_else(|error| panic!("{message}: {error}"));
-            let kv_cache = Some(KvType::Q8);
+            let kv_cache = KvType::Q8;
             let source =
                 store::Options { retries: 2, record_bytes: 1 << 19, sha256: vec!["a".repeat(64)] };
             let expected = LoadRequest {
