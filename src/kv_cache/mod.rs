@@ -258,7 +258,7 @@ mod tests {
         for (kind, error) in [(KvType::F32, 0.0), (KvType::F16, 5e-4), (KvType::Q8, 4e-3)] {
             let (n_kv_heads, head_dim) = (2, 8);
             let mut cache = KvCache::new(kind, 1, n_kv_heads, head_dim, 19).unwrap();
-            assert_eq!(cache.capacity(), 64);
+            assert_eq!(cache.capacity(), 32);
             let row =
                 |position: usize, head: usize, i: usize| (position * 100 + head * 10 + i) as f32;
             for position in 0..19 {
@@ -296,8 +296,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(KvCache::bytes_for(KvType::F32, 1, 2, 8, 19), 2 * 2 * 8 * 64 * 4);
-        assert_eq!(KvCache::bytes_for(KvType::F16, 1, 2, 8, 19), 2 * 2 * 8 * 64 * 2);
-        assert_eq!(KvCache::bytes_for(KvType::Q8, 1, 2, 8, 19), 2 * 2 * (8 + 4) * 64);
+        assert_eq!(KvCache::bytes_for(KvType::F32, 1, 2, 8, 19), 2 * 2 * 8 * 32 * 4);
+        assert_eq!(KvCache::bytes_for(KvType::F16, 1, 2, 8, 19), 2 * 2 * 8 * 32 * 2);
+        assert_eq!(KvCache::bytes_for(KvType::Q8, 1, 2, 8, 19), 2 * 2 * (8 + 4) * 32);
     }
 }

@@ -22,8 +22,9 @@ use super::product::put;
 
 /// Values whose bytes lie side by side.
 const WORD: usize = 4;
-/// Positions whose values lie together, and whose terms share a scale.
-pub(crate) const VALUE_GROUP: usize = 64;
+/// Positions whose values lie together, and whose terms share a scale. (64 are a tenth faster,
+/// but cost a quarter of a percent of perplexity.)
+pub(crate) const VALUE_GROUP: usize = 32;
 /// What keys are kept higher by.
 const KEY_OFFSET: u8 = 128;
 
