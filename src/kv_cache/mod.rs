@@ -8,7 +8,8 @@ pub use element::KvType;
 pub(crate) use recurrent::Recurrent;
 
 use crate::kernels::PANEL_ROWS;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
+use bytemuck::Zeroable;
 use element::{from_f16, q8_scale, to_f16, to_q8};
 use std::ops::Range;
 
@@ -257,12 +258,9 @@ pub(crate) fn zeros(len: usize) -> Result<Vec<f32>> {
     filled(len)
 }
 
-fn filled<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
+fn filled<T: Zeroable>(len: usize) -> Result<Vec<T>> {
     let needed = (len * size_of::<T>()) as u64;
-    let mut v = Vec::new();
-    v.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { needed })?;
-    v.resize(len, T::default());
-    Ok(v)
+    memory::zeroed(len).ok_or(Error::OutOfMemory { needed })
 }
 
 #[cfg(test)]
