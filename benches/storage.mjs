@@ -83,10 +83,15 @@ function inWorker() {
       const opening = indexedDB.open("bench");
       opening.onupgradeneeded = () => opening.result.createObjectStore("records");
       const database = await settled(opening);
-      const records = (mode) => database.transaction("records", mode, { durability: "relaxed" }).objectStore("records");
+      const start = (mode) => database.transaction("records", mode, { durability: "relaxed" });
       return {
-        write: (i, record) => settled(records("readwrite").put(record, i)),
-        read: (i) => settled(records("readonly").get(i)),
+        write: (i, record) => new Promise((resolve, reject) => {
+          const transaction = start("readwrite");
+          transaction.oncomplete = resolve;
+          transaction.onabort = () => reject(transaction.error);
+          transaction.objectStore("records").put(record, i);
+        }),
+        read: (i) => settled(start("readonly").objectStore("records").get(i)),
         close: () => database.close(),
       };
     },
@@ -106,9 +111,10 @@ function inWorker() {
     },
     async cache() {
       const cache = await caches.open("bench");
+      const key = (i) => `${self.origin}/record/${i}`;
       return {
-        write: (i, record) => cache.put(`/record/${i}`, new Response(record)),
-        read: async (i) => (await cache.match(`/record/${i}`)).arrayBuffer(),
+        write: (i, record) => cache.put(key(i), new Response(record)),
+        read: async (i) => (await cache.match(key(i))).arrayBuffer(),
         close: () => {},
       };
     },

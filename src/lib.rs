@@ -12,6 +12,7 @@ pub mod error;
 pub mod gguf;
 mod kernels;
 mod kv_cache;
+mod memory;
 mod model;
 mod ops;
 mod quant;

@@ -8,7 +8,8 @@ pub use element::KvType;
 pub(crate) use recurrent::Recurrent;
 
 use crate::kernels::{Best, ByteVectors, Half, PANEL_ROWS, VALUE_GROUP, put_key, put_value};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
+use bytemuck::Zeroable;
 use element::{from_f16, to_f16};
 use std::ops::Range;
 
@@ -241,12 +242,9 @@ pub(crate) fn zeros(len: usize) -> Result<Vec<f32>> {
     filled(len)
 }
 
-fn filled<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
+fn filled<T: Zeroable>(len: usize) -> Result<Vec<T>> {
     let needed = (len * size_of::<T>()) as u64;
-    let mut v = Vec::new();
-    v.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { needed })?;
-    v.resize(len, T::default());
-    Ok(v)
+    memory::zeroed(len).ok_or(Error::OutOfMemory { needed })
 }
 
 #[cfg(test)]

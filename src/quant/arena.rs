@@ -1,7 +1,7 @@
 //! Memory for packed weights: zeroed, aligned for SIMD, refused with an error
 //! instead of a trap where there is none left.
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Bytes aligned to 16.
 pub(super) struct Arena {
@@ -11,12 +11,9 @@ pub(super) struct Arena {
 
 impl Arena {
     pub(super) fn zeroed(len: u64) -> Result<Arena> {
-        let full = |_| Error::OutOfMemory { needed: len };
-        let len = usize::try_from(len).map_err(full)?;
-        let n = len.div_ceil(size_of::<u128>());
-        let mut words = Vec::new();
-        words.try_reserve_exact(n).map_err(|_| Error::OutOfMemory { needed: len as u64 })?;
-        words.resize(n, 0);
+        let full = || Error::OutOfMemory { needed: len };
+        let len = usize::try_from(len).map_err(|_| full())?;
+        let words = memory::zeroed(len.div_ceil(size_of::<u128>())).ok_or_else(full)?;
         Ok(Arena { words, len })
     }
 

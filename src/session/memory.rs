@@ -1,7 +1,7 @@
 //! What a model will take, and whether it can be had, before its weights are read.
 
 use crate::model::{Config, LOGITS_ROWS, MAX_CHUNK};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use serde::Serialize;
 
 /// Bytes that a model will take.
@@ -52,9 +52,8 @@ impl Preflight {
         self.weights.saturating_add(self.kv_cache).saturating_add(self.scratch)
     }
 
-    /// Makes sure that the memory can be had: takes it, and gives it back for the weights to
-    /// come. Memory that is not written to costs nothing but addresses. `largest` is the
-    /// largest piece that must be whole.
+    /// Makes sure that the memory can be had: room is made for it, which costs nothing but
+    /// addresses before it is written to. `largest` is the largest piece that must be whole.
     ///
     /// # Errors
     /// [`Error::TooLarge`], with what could be had.
@@ -71,18 +70,10 @@ impl Preflight {
         if needed > usize::MAX as u64 {
             return too_large(usize::MAX as u64); // more than addresses reach
         }
-        const PIECE: u64 = 256 << 20;
-        let (mut pieces, mut held) = (Vec::new(), 0);
-        while held < needed {
-            let n = PIECE.min(needed - held);
-            let mut piece: Vec<u8> = Vec::new();
-            if piece.try_reserve_exact(n as usize).is_err() {
-                return too_large(held);
-            }
-            pieces.push(piece);
-            held += n;
+        match memory::reserve(needed) {
+            held if held < needed => too_large(held),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ const PIECE: usize = 1 << 20;
 const HEADER_BYTES: u32 = 64 << 10;
 /// Bytes after which the garbage of reading and storing them is collected: the browser would
 /// let more than the whole model pile up.
-const COLLECTED: u64 = 32 << 20;
+const COLLECTED: u64 = 8 << 20;
 /// A report this soon after the last is left out.
 const MIN_INTERVAL_MS: f64 = 25.0;
 

@@ -34,6 +34,11 @@ export function chromiumPath() {
   return found;
 }
 
+/** Arguments for a browser without a window that nothing is attached to; an address may follow. */
+export function chromiumArgs(profile) {
+  return ["--headless", "--no-sandbox", ...ARGS, `--user-data-dir=${profile}`];
+}
+
 /** Starts a browser; contexts made in it are private (nothing reaches the disk). */
 export function launch({ args = [] } = {}) {
   return chromium.launch({ executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args] });

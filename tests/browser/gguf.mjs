@@ -22,6 +22,7 @@ export const array = (kind, value) => ({ kind: "array", of: kind, value });
  *
  * @param {object} model
  * @param {object} model.metadata  key → one of the values above, in this order
+ * @param {{keys: number, bytes: Buffer}} [model.rest] further pairs, as they stand in a file
  * @param {{name: string, dims: number[], type: number, data: Buffer}[]} model.tensors
  * @param {object} [lies]          what the header says in place of the truth
  * @param {number} [lies.magic]
@@ -39,17 +40,18 @@ export function writeGguf(model, lies = {}) {
 }
 
 /** What stands before the data; a tensor may have its `size` in place of `data`. */
-export function writeHeader({ metadata, tensors }, lies = {}) {
+export function writeHeader({ metadata, rest = { keys: 0, bytes: Buffer.alloc(0) }, tensors }, lies = {}) {
   const head = new Writer();
   head.u32(lies.magic ?? MAGIC);
   head.u32(lies.version ?? 3);
   head.u64(lies.tensorCount ?? BigInt(tensors.length));
-  head.u64(BigInt(Object.keys(metadata).length));
+  head.u64(BigInt(Object.keys(metadata).length + rest.keys));
   for (const [key, entry] of Object.entries(metadata)) {
     head.string(key);
     head.u32(VALUE[entry.kind]);
     head.value(entry);
   }
+  head.bytes(rest.bytes);
   let offset = 0;
   for (const tensor of tensors) {
     head.string(tensor.name);
@@ -72,6 +74,50 @@ export function splitGguf({ metadata, tensors }, sizes) {
     start += size;
     return writeGguf(part);
   });
+}
+
+/** A GGUF file's bytes as a split model of `count` files with about as many tensors each. */
+export function splitFile(file, count) {
+  const { rest, tensors } = readGguf(file);
+  const size = Math.ceil(tensors.length / count);
+  return Array.from({ length: count }, (_, no) => {
+    const metadata = { "split.no": u32(no), "split.count": u32(count), "split.tensors.count": u32(tensors.length) };
+    return writeGguf({ metadata, rest: no === 0 ? rest : undefined, tensors: tensors.slice(no * size, (no + 1) * size) });
+  });
+}
+
+/** The tensors of a file, and its key-value pairs as they stand there. */
+function readGguf(file) {
+  const SIZE = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
+  let at = 8;
+  const u32 = () => file.readUInt32LE((at += 4) - 4);
+  const u64 = () => Number(file.readBigUInt64LE((at += 8) - 8));
+  const string = () => {
+    const length = u64();
+    return file.toString("utf8", at, (at += length));
+  };
+  const skip = (type) => {
+    if (type === VALUE.string) string();
+    else if (type === VALUE.array) {
+      const [of, n] = [u32(), u64()];
+      for (let i = 0; i < n; i++) skip(of);
+    } else at += SIZE[type];
+  };
+  const [n, keys] = [u64(), u64()];
+  const start = at;
+  for (let i = 0; i < keys; i++) {
+    string();
+    skip(u32());
+  }
+  const rest = { keys, bytes: file.subarray(start, at) };
+  const tensors = Array.from({ length: n }, () => {
+    const name = string();
+    const dims = Array.from({ length: u32() }, u64);
+    return { name, dims, type: u32(), offset: u64() };
+  });
+  const data = file.subarray(Math.ceil(at / ALIGNMENT) * ALIGNMENT);
+  tensors.forEach((tensor, i) => (tensor.data = data.subarray(tensor.offset, tensors[i + 1]?.offset)));
+  return { rest, tensors };
 }
 
 /** The smallest sound `llama`: one layer of random F32 weights, a byte-level vocabulary. */
