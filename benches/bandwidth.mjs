@@ -25,8 +25,6 @@ export async function readBandwidth(address, workers) {
   }
 }
 
-// --- in the page ------------------------------------------------------------
-
 async function readInPage({ module, worker, workers, pages, ms }) {
   const script = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
   const team = Array.from({ length: workers }, () => new Worker(script));
@@ -60,8 +58,6 @@ function readInWorker() {
     postMessage((passes * memory.buffer.byteLength * 1000) / elapsed);
   };
 }
-
-// --- the module ---------------------------------------------------------------
 
 const [I32, V128] = [0x7f, 0x7b];
 const ACCUMULATORS = 8;
@@ -113,8 +109,6 @@ function section(id, content) {
 function sized(content) {
   return [(content.length & 0x7f) | 0x80, content.length >> 7, ...content];
 }
-
-// --- on its own -----------------------------------------------------------------
 
 async function main() {
   const workers = Number(process.argv[2] ?? 1);

@@ -62,8 +62,6 @@ function compare(rows, measures) {
   }
 }
 
-// --- tables -------------------------------------------------------------------
-
 /** Characters of a reason in a cell; the JSON has all of it. */
 const LONGEST_REASON = 60;
 

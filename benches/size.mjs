@@ -37,8 +37,6 @@ function main() {
   console.log(`${kib(sent.length)} without names and other custom sections, ${kib(brotli(sent))} as brotli of quality 11; the file has ${kib(binary.length)}.`);
 }
 
-// --- the binary ----------------------------------------------------------------
-
 /** Reads wasm's numbers and names (core specification, chapter 5). */
 class Reader {
   constructor(bytes, at, end = bytes.length) {
@@ -154,8 +152,6 @@ function withoutCustomSections(binary, sections) {
 function brotli(bytes) {
   return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).length;
 }
-
-// --- the tables ------------------------------------------------------------------
 
 /** Bytes of each crate, the largest first. */
 function byCrate(functions) {

@@ -1,6 +1,6 @@
 // The page's end of the worker's port: requests out, answers in.
 
-import { PageLMError, aborted, engineNotLoaded, internal } from "./errors.js";
+import { PageLMError, aborted, engineNotLoaded, internal, unloaded } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { startWorker } from "./worker-start.js";
 
@@ -66,10 +66,9 @@ export class Connection {
     });
   }
 
-  /** Ends the worker, and with it all memory; what is pending fails as `unloaded`. */
-  close() {
-    const unloaded = () => new PageLMError("unloaded", "The model has been unloaded. Load it again to go on.");
-    this.#end(unloaded, unloaded());
+  /** Ends the worker, and with it all memory; what is pending fails with `reason`. */
+  close(reason = unloaded()) {
+    this.#end(unloaded, reason);
   }
 
   #receive(answer) {

@@ -27,6 +27,11 @@ export function aborted(signal) {
   return new PageLMError("aborted", "The request was aborted.", {}, { cause: signal?.reason });
 }
 
+/** The model is gone, as its owner wished. */
+export function unloaded() {
+  return new PageLMError("unloaded", "The model has been unloaded. Load it again to go on.");
+}
+
 /** A defect of our own. */
 export function internal(what) {
   return new PageLMError("internal", `pagelm failed inside: ${what}. Please report this with the model's name.`, { what });

@@ -47,7 +47,23 @@ export class PageLMElement extends HTMLElement {
     listener: (this: PageLMElement, event: PageLMEvents[Type]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener<Type extends keyof HTMLElementEventMap>(
+    type: Type,
+    listener: (this: PageLMElement, event: HTMLElementEventMap[Type]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+  removeEventListener<Type extends keyof PageLMEvents>(
+    type: Type,
+    listener: (this: PageLMElement, event: PageLMEvents[Type]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener<Type extends keyof HTMLElementEventMap>(
+    type: Type,
+    listener: (this: PageLMElement, event: HTMLElementEventMap[Type]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | EventListenerOptions): void;
 }
 
 /** A turn of the conversation. */
@@ -98,12 +114,17 @@ export interface PageLMLabels {
   start: string;
   decline: string;
   cancel: string;
+  /** By the phase of the load; what is missing is named as `download`. */
   loading: Record<string, string>;
   of: (loaded: string, total: string | null) => string;
   reading: string;
   thinking: string;
   sources: string;
   stopped: string;
+  /** Under an answer that has reached `max-tokens`, or the end of the context. */
+  cut: string;
+  /** In place of an answer without text. */
+  empty: string;
   failed: string;
   retry: string;
   ready: string;

@@ -27,17 +27,23 @@ export class PageLMElement extends HTMLElement {
   #answering = null;
   /** Resolves when the visitor has agreed: { promise, resolve, reject }. */
   #consent = null;
+  #sight = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    this.#sight.disconnect();
+    if (this.#isShown) this.#prepare().catch(() => {});
+  });
 
   connectedCallback() {
     this.#view ??= new View(this, this.#words(), this.#actions(), SHEETS);
     this.#refresh();
-    if (this.#isShown) this.#prepare();
+    this.#offer();
   }
 
   disconnectedCallback() {
     // A move within the page disconnects and connects again.
     queueMicrotask(() => {
       if (this.isConnected) return;
+      this.#sight.disconnect();
       this.stop();
       this.#loading?.controller.abort();
       this.#unload();
@@ -47,10 +53,10 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
-    if (name === "model") this.#turnTo();
+    if (name === "model") this.#changeModel();
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
-      if (after !== null) this.#prepare();
+      this.#offer();
     }
   }
 
@@ -124,7 +130,7 @@ export class PageLMElement extends HTMLElement {
       if (!this.#lm) {
         if (!this.#isShown) this.open();
         turn.say(""); // it waits for the model
-        await Promise.race([this.#agreed(), aborted(controller.signal)]);
+        await Promise.race([this.#prepare(), aborted(controller.signal)]);
         await Promise.race([this.load(), aborted(controller.signal)]);
       }
       const answer = await this.#conversation.ask(this.#lm, question, this.#settings(), {
@@ -136,8 +142,10 @@ export class PageLMElement extends HTMLElement {
       this.#emit("answer", answer);
       return answer.text;
     } catch (error) {
-      turn.fail(error.name === "AbortError" ? this.#words().stopped : error.message);
-      if (error.name !== "AbortError") this.#emit("error", { error });
+      // A model that goes ends the answer as well.
+      const stopped = error.name === "AbortError" || controller.signal.aborted;
+      turn.fail(stopped ? this.#words().stopped : error.message);
+      if (!stopped) this.#emit("error", { error });
       throw error;
     } finally {
       this.#answering = null;
@@ -193,29 +201,39 @@ export class PageLMElement extends HTMLElement {
     });
   }
 
-  /** Tells the visitor what is to be downloaded. */
+  /** Tells the visitor what is to be downloaded, unless that has been done. Resolves when they agree. */
   async #prepare() {
-    if (this.#lm || this.#loading || this.#consent) return;
-    const model = this.getAttribute("model");
-    if (!model) return this.#view.fail("<page-lm> needs the attribute `model`: the address of a .gguf file.", false);
-    const consent = (this.#consent = promise());
-    consent.promise.catch(() => {});
-    const about = await describe(model, this.#number("size"));
-    if (this.#consent === consent && !this.#lm && !this.#loading) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+    if (this.#lm || this.#loading) return;
+    let consent = this.#consent;
+    if (!consent) {
+      consent = this.#consent = promise();
+      consent.promise.catch(() => {});
+      this.#inform(consent);
+    }
+    await consent.promise;
   }
 
-  /** Another model: what goes on with the one before ends, and the visitor is asked again. */
-  #turnTo() {
-    this.stop();
-    this.#loading?.controller.abort(); // which asks when it has ended
-    this.#unload();
-    this.#consent = null;
-    this.#view.dismiss();
-    if (this.#isShown && !this.#loading) this.#prepare();
+  async #inform(consent) {
+    const current = () => this.#consent === consent && !this.#lm && !this.#loading;
+    try {
+      const model = this.getAttribute("model");
+      if (!model) throw new Error("<page-lm> needs the attribute `model`: the address of a .gguf file.");
+      const about = await describe(model, this.#number("size"));
+      if (current()) this.#view.askConsent({ ...about, size: about.bytes === null ? null : bytes(about.bytes) });
+    } catch (error) {
+      consent.reject(error);
+      if (!current()) return;
+      this.#consent = null; // another model may be asked for
+      this.#view.fail(error.message, false);
+    }
   }
 
-  #agreed() {
-    return this.#loading ? undefined : this.#prepare().then(() => this.#consent?.promise);
+  /** Prepares once there is somebody to see it: for a chat far down a page no server is asked. */
+  #offer() {
+    this.#sight.disconnect();
+    if (!this.isConnected || !this.#isShown) return;
+    if (this.hasAttribute("inline")) this.#sight.observe(this);
+    else this.#prepare().catch(() => {});
   }
 
   #decline() {
@@ -228,7 +246,9 @@ export class PageLMElement extends HTMLElement {
 
   #start() {
     const controller = new AbortController();
-    const url = new URL(this.getAttribute("model") ?? "", document.baseURI).href;
+    const model = this.getAttribute("model") ?? "";
+    // What is no address the library refuses with a reason.
+    const url = URL.canParse(model, document.baseURI) ? new URL(model, document.baseURI).href : model;
     const options = {};
     for (const [name, option] of [["threads", "threads"], ["context-length", "context"]]) {
       const value = this.#number(name);
@@ -243,9 +263,9 @@ export class PageLMElement extends HTMLElement {
     const load = async () => {
       try {
         const lm = await acquire(url, options, onProgress, controller.signal);
-        if (!this.isConnected) {
+        if (!this.isConnected || controller.signal.aborted) {
           release(url, options);
-          throw new DOMException("The element has left the page.", "AbortError");
+          throw new DOMException("The model is not wanted any more.", "AbortError");
         }
         this.#lm = lm;
         this.#key = [url, options];
@@ -254,8 +274,10 @@ export class PageLMElement extends HTMLElement {
       } catch (error) {
         this.#consent = null;
         this.#loading = null;
-        if (error.name === "AbortError") this.#prepare();
-        else {
+        if (error.name === "AbortError" || controller.signal.aborted) {
+          if (!this.#isShown) this.#view.dismiss();
+          this.#offer();
+        } else {
           this.#view.fail(error.message, true);
           this.#emit("error", { error });
         }
@@ -264,6 +286,18 @@ export class PageLMElement extends HTMLElement {
       this.#loading = null;
     };
     return { promise: load(), controller };
+  }
+
+  /** Begins anew with the model that the attribute names now. */
+  #changeModel() {
+    this.stop();
+    this.#consent?.reject(new DOMException("Another model has been chosen.", "AbortError"));
+    this.#consent = null;
+    // It asks for the new one's consent when it has ended.
+    if (this.#loading) return this.#loading.controller.abort();
+    this.#unload();
+    this.#view.dismiss();
+    this.#offer();
   }
 
   #unload() {

@@ -119,6 +119,7 @@ export type ErrorCode =
   | "unsupported_browser"
   // Sessions.
   | "session_not_found"
+  | "session_displaced"
   | "session_mismatch"
   // The engine.
   | "unloaded"

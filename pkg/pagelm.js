@@ -101,7 +101,8 @@ export class PageLM {
   }
 
   /** The tokens of a text; with `special`, special tokens are added and recognised in it. */
-  async tokenize(text, { special } = {}) {
+  async tokenize(text, options = {}) {
+    const { special } = object("options", options);
     return (await this.#engine.request({ type: REQUEST.TOKENIZE, ...plain({ text, special }) })).tokens;
   }
 
@@ -125,7 +126,8 @@ export class PageLM {
    * How probable a text, or a sequence of tokens, is to the model:
    * nll = -1/T Σ log P(x_t | x_<t) over the T tokens that have others before them.
    */
-  async score(text, { signal, onProgress } = {}) {
+  async score(text, options = {}) {
+    const { signal, onProgress } = object("options", options);
     const onAnswer = ({ type, phase, loaded, total }) => {
       if (type === ANSWER.PROGRESS) onProgress?.({ phase, loaded, total });
     };
@@ -153,7 +155,8 @@ export class PageLM {
    * Where the time goes: milliseconds of each step of the forward pass, for a prompt of
    * `prefill` tokens and for `decode` tokens behind it. The tokens mean nothing.
    */
-  async profile({ prefill, decode } = {}) {
+  async profile(options = {}) {
+    const { prefill, decode } = object("options", options);
     const report = await this.#engine.request({ type: REQUEST.PROFILE, ...plain({ prefill, decode }) });
     return { prefill: report.prefill, decode: report.decode };
   }
@@ -205,6 +208,7 @@ class Reporter {
   }
 
   close() {
+    this.#onProgress = null;
     clearTimeout(this.#timer);
   }
 

@@ -4,9 +4,9 @@
 // other. HEADS: id → what a session is; PARTS: [id, generation, layer] → bytes. A head is
 // written last, and names the generation of its parts: what it does not name is left over.
 
-import { PageLMError, badRequest } from "./errors.js";
+import { PageLMError, aborted, badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { abortSignal } from "./request.js";
+import { abortSignal, object } from "./request.js";
 
 const DATABASE = "pagelm-sessions";
 const HEADS = "heads";
@@ -23,8 +23,14 @@ export class Sessions {
   }
 
   /** Keeps what is in the cache now, under this name; `data` is kept beside it. */
-  async save(id, { data = null, signal } = {}) {
+  async save(id, options = {}) {
     check(id);
+    const { data = null, signal } = object("options", options);
+    const copy = cloned(data);
+    return alone(id, abortSignal(signal), () => this.#save(id, copy, signal ?? undefined));
+  }
+
+  async #save(id, data, signal) {
     const generation = `${Date.now()}-${Math.random()}`;
     const database = await open();
     try {
@@ -37,7 +43,7 @@ export class Sessions {
         // Its failure is found below; until then it is nobody's.
         writes.at(-1).catch(() => {});
       };
-      const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal: abortSignal(signal), onAnswer });
+      const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal, onAnswer });
       await Promise.all(writes);
       const head = { id, generation, name: this.#model, model, build, tokens, layers, bytes, data, saved: Date.now() };
       await transact(database, "readwrite", (stores) => {
@@ -54,16 +60,24 @@ export class Sessions {
   }
 
   /** Puts what was saved back into the cache: a prompt that begins so goes on from there. */
-  async restore(id, { signal } = {}) {
+  async restore(id, options = {}) {
     check(id);
+    const { signal } = object("options", options);
     const database = await open();
     let head;
     let parts;
     try {
-      const results = await transact(database, "readonly", (stores) => ({ head: stores(HEADS).get(id) }));
-      head = results.head.result;
+      // In one transaction: a save in between would delete the parts that the head names.
+      const read = await transact(database, "readonly", (stores) => {
+        const results = { head: stores(HEADS).get(id) };
+        results.head.onsuccess = () => {
+          const { generation } = results.head.result ?? {};
+          if (generation !== undefined) results.parts = stores(PARTS).getAll(range([id, generation]));
+        };
+        return results;
+      });
+      head = read.head.result;
       if (!head) throw new PageLMError("session_not_found", `There is no saved session "${id}". Save one first.`, { id });
-      const read = await transact(database, "readonly", (stores) => ({ parts: stores(PARTS).getAll(range([id, head.generation])) }));
       parts = read.parts.result;
     } catch (error) {
       throw typed(error);
@@ -91,17 +105,39 @@ export class Sessions {
   /** Deletes a session; one that is not there as well. */
   async remove(id) {
     check(id);
-    const database = await open();
-    try {
-      await transact(database, "readwrite", (stores) => {
-        stores(HEADS).delete(id);
-        stores(PARTS).delete(range([id]));
-      });
-    } catch (error) {
-      throw typed(error);
-    } finally {
-      database.close();
-    }
+    await alone(id, undefined, async () => {
+      const database = await open();
+      try {
+        await transact(database, "readwrite", (stores) => {
+          stores(HEADS).delete(id);
+          stores(PARTS).delete(range([id]));
+        });
+      } catch (error) {
+        throw typed(error);
+      } finally {
+        database.close();
+      }
+    });
+  }
+}
+
+/**
+ * What `act` brings, while nobody else of this origin writes the session: each save deletes
+ * what the others have written.
+ */
+async function alone(id, signal, act) {
+  if (signal?.aborted) throw aborted(signal);
+  let begun = false;
+  const hold = () => {
+    begun = true;
+    return act();
+  };
+  try {
+    return await navigator.locks.request(`pagelm-session:${id}`, { signal }, hold);
+  } catch (error) {
+    if (begun) throw error;
+    if (signal?.aborted) throw aborted(signal);
+    return act(); // there are no locks here
   }
 }
 
@@ -111,6 +147,15 @@ function info({ id, name, tokens, bytes, saved }) {
 
 function check(id) {
   if (typeof id !== "string" || id === "") throw badRequest("the name of a session must be a text");
+}
+
+/** `data` as the store will keep it: what cannot be kept is refused before anything is written. */
+function cloned(data) {
+  try {
+    return structuredClone(data);
+  } catch (error) {
+    throw badRequest(`\`data\` cannot be stored (${error.message})`);
+  }
 }
 
 /** Keys that begin so: arrays sort after everything else. */
@@ -126,7 +171,12 @@ function deleteParts(store, id, kept) {
 
 function open() {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
+    let request;
+    try {
+      request = indexedDB.open(DATABASE, 1);
+    } catch (error) {
+      return reject(typed(error)); // an opaque origin has no store
+    }
     request.onupgradeneeded = () => {
       request.result.createObjectStore(HEADS, { keyPath: "id" });
       request.result.createObjectStore(PARTS);

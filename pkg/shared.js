@@ -4,14 +4,15 @@
 // The others wait for the lock, and until they get it they ask the owner over a
 // BroadcastChannel. When the owner's tab is closed, the browser passes the lock
 // on, and the next tab loads the model from the store. Every tab holds a lock of
-// its own as well, by which the owner learns that it has gone.
+// its own as well, by which the owner learns that it has gone. A tab whose owner
+// says nothing for some seconds loads the model for itself.
 //
-// Messages: HELLO { from }; OWNER { owner, loaded }, loaded being null as long as
+// Messages: HELLO { from }, which the owner answers; OWNER { owner, loaded }, loaded being null as long as
 // it loads; PROGRESS { owner, answer }; ASK { owner, from, id, message };
 // TELL { owner, from, id, message }, more about a request; ABORT { owner, from, id }; ANSWER { owner, to, id, answer }; GONE { owner }.
 
-import { PageLMError, aborted } from "./errors.js";
-import { ANSWER } from "./protocol.js";
+import { PageLMError, aborted, unloaded } from "./errors.js";
+import { ANSWER, REQUEST } from "./protocol.js";
 
 const HELLO = "hello";
 const OWNER = "owner";
@@ -21,6 +22,11 @@ const TELL = "tell";
 const ABORT = "abort";
 const REPLY = "answer";
 const GONE = "gone";
+/** After so long without a word the owner is taken for dead: a page that is frozen, or that hangs. */
+const SILENT_MS = 5000;
+
+/** Requests that leave their own tokens in the cache. */
+const CACHED = new Set([REQUEST.COMPLETE, REQUEST.SCORE, REQUEST.RANK, REQUEST.RESTORE, REQUEST.PROFILE]);
 
 /** Whether this page can share: without HTTPS there are no locks, and with site data blocked they are refused. */
 export async function canShare() {
@@ -38,9 +44,15 @@ export class SharedEngine {
   #channel;
   #key;
   #start;
-  #onAnswer;
-  /** Ends the wait for the engine's lock. */
+  /** Hears of the load, until it is done. */
+  #onAnswer = null;
+  /** Ends the engine that runs here, and the wait for the lock. */
   #leave = new AbortController();
+  /** Ends the wait for the lock alone. */
+  #queue = new AbortController();
+  /** Whether the owner has said anything since it was last asked. */
+  #heard = false;
+  #patience;
   /** Releases this tab's own lock. */
   #gone;
   /** The tab that owns the engine, if it is known: its id, and what it has loaded. */
@@ -70,18 +82,25 @@ export class SharedEngine {
    * @throws {PageLMError}
    */
   async open({ signal, onAnswer }) {
+    if (signal?.aborted) throw aborted(signal);
     this.#onAnswer = onAnswer;
     const opened = new Promise((resolve, reject) => (this.#opened = { resolve, reject }));
+    // It may fail while nobody waits for it yet.
+    opened.catch(() => {});
     const abort = () => this.#end(() => aborted(signal));
     signal?.addEventListener("abort", abort);
     try {
       await this.#hold();
+      if (this.#ended) return await opened;
       this.#channel = new BroadcastChannel(this.#key);
       this.#channel.onmessage = ({ data }) => this.#receive(data);
       this.#channel.postMessage({ type: HELLO, from: this.#id });
       this.#elect();
+      this.#watch();
       return await opened;
     } finally {
+      // A later load, when this tab takes over, is nobody's to hear of.
+      this.#onAnswer = null;
       signal?.removeEventListener("abort", abort);
     }
   }
@@ -108,7 +127,7 @@ export class SharedEngine {
 
   /** Leaves the engine to the others; what is pending fails as `unloaded`. */
   close() {
-    this.#end(() => new PageLMError("unloaded", "The model has been unloaded. Load it again to go on."));
+    this.#end(unloaded);
   }
 
   /** Holds this tab's own lock as long as it lives. */
@@ -116,6 +135,7 @@ export class SharedEngine {
     return new Promise((resolve, reject) => {
       const held = () => {
         resolve();
+        if (this.#ended) return undefined;
         return new Promise((release) => (this.#gone = release));
       };
       navigator.locks.request(`${this.#key}:${this.#id}`, held).catch(reject);
@@ -124,14 +144,39 @@ export class SharedEngine {
 
   /** Waits to own the engine, and runs it then. */
   #elect() {
-    const { signal } = this.#leave;
+    const { signal } = this.#queue;
     navigator.locks
       .request(this.#key, { signal }, async () => {
-        if (!this.#ended) await this.#own();
+        if (!this.#ended && !signal.aborted) await this.#own();
       })
       .catch((error) => {
         if (!signal.aborted) this.#end(() => new PageLMError("internal", `pagelm failed inside: ${error}. Please report this with the model's name.`, { what: String(error) }));
       });
+  }
+
+  /** As long as this tab waits for the owner, sees to it that there is one that answers. */
+  #watch() {
+    if (this.#patience !== undefined) return;
+    this.#heard = false;
+    this.#post({ type: HELLO, from: this.#id });
+    // A tab in the background is late with its timers, but what it was sent is there before.
+    this.#patience = setTimeout(() => {
+      this.#patience = undefined;
+      const waits = !this.#loaded || this.#pending.size > 0;
+      if (this.#ended || this.#owner === this.#id || !waits) return;
+      if (this.#heard) this.#watch();
+      else this.#standAlone();
+    }, SILENT_MS);
+  }
+
+  /** Goes on with an engine of this tab's own, which nobody shares. */
+  #standAlone() {
+    this.#queue.abort();
+    // Should the owner come back, it forgets what was asked of it.
+    this.#gone?.();
+    this.#channel?.close();
+    this.#channel = null;
+    this.#own();
   }
 
   /** Loads the model and serves it until the end. */
@@ -163,6 +208,7 @@ export class SharedEngine {
   }
 
   #receive(data) {
+    if (data.owner !== undefined && data.owner === (this.#owner ?? data.owner)) this.#heard = true;
     switch (data.type) {
       case HELLO:
         if (this.#owner === this.#id) this.#post({ type: OWNER, owner: this.#id, loaded: this.#loaded });
@@ -208,6 +254,7 @@ export class SharedEngine {
   #send(request) {
     if (!this.#loaded || request.sentTo !== null) return;
     request.sentTo = this.#owner;
+    if (!this.#host) this.#watch();
     const { id, message } = request;
     const to = { owner: this.#owner, from: this.#id, id };
     if (this.#host) this.#host.ask(this.#id, id, message, (answer) => this.#answered(id, answer));
@@ -264,6 +311,8 @@ export class SharedEngine {
     if (this.#owner === this.#id) this.#post({ type: GONE, owner: this.#id });
     // The lock passes on only when the worker and its memory are gone.
     this.#host?.close();
+    clearTimeout(this.#patience);
+    this.#queue.abort();
     this.#leave.abort();
     this.#gone?.();
     this.#channel?.close();
@@ -277,6 +326,8 @@ class Host {
   /** client → { number, requests: id → { controller, tell, told } } */
   #clients = new Map();
   #lastNumber = 0;
+  /** Whose tokens are in the cache: the worker's answers come in the order of its work. */
+  #cachedBy = null;
 
   constructor(engine) {
     this.#engine = engine;
@@ -298,9 +349,17 @@ class Host {
       for (const more of told) tell(more);
       request.tell = tell;
     };
+    const hear = (part) => {
+      // One that waits for its turn has changed nothing yet.
+      if (CACHED.has(message.type) && part.phase !== "queued") this.#cachedBy = client;
+      // What is another's in the cache is not told.
+      const displaced = message.type === REQUEST.SAVE && this.#cachedBy !== client;
+      if (!displaced) answer(part);
+      else if (part.type === ANSWER.DONE) answer(ending(sessionDisplaced()));
+    };
     // The worker gives turns by this number.
-    const options = { signal: controller.signal, onAnswer: answer, onStart };
-    answer(await this.#engine.request({ ...message, client: number }, options).catch(ending));
+    const options = { signal: controller.signal, onAnswer: hear, onStart };
+    await this.#engine.request({ ...message, client: number }, options).then(hear, (error) => answer(ending(error)));
     requests.delete(id);
   }
 
@@ -326,6 +385,11 @@ class Host {
 /** The answer that ends a request with this error. */
 function ending({ code, message, data }) {
   return code === "aborted" ? { type: ANSWER.ABORTED } : { type: ANSWER.ERROR, code, message, data };
+}
+
+function sessionDisplaced() {
+  const message = "What is in the model's cache is not this page's: nothing has been asked here since another tab asked. Save right after an answer, or load with `shared: false`.";
+  return new PageLMError("session_displaced", message, {});
 }
 
 function engineMoved() {

@@ -49,7 +49,9 @@ async function start() {
   if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
   await takeWhatCame();
   // It may load the page once more, isolated: no model is loaded before that.
-  await startShell({ busy: () => chat.answering, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });
+  const busy = () => chat.answering || host.state === "loading";
+  const begun = () => !["starting", "asking"].includes(host.state) || !chat.talk.empty || chat.draft.text !== "";
+  await startShell({ busy, begun, offer: (update) => notify("A new version is here.", { label: "Update", act: update }) });
   await host.start();
 }
 
@@ -79,6 +81,8 @@ function whenReady(act) {
 async function open() {
   const id = location.hash.slice(1);
   const talk = (id && (await archive.open(id))) || archive.begin(readSettings());
+  // Another may have been chosen meanwhile.
+  if (location.hash.slice(1) !== id) return;
   chat.show(talk);
   sidebar.current = talk.id;
   showTitle();
@@ -98,7 +102,7 @@ async function refresh() {
   const { talk } = chat;
   if (!talk || talk.empty) return;
   const now = await archive.database.get("conversations", talk.id);
-  if (!now && chat.talk === talk && !chat.answering) return begin();
+  if (!now && talk.kept && chat.talk === talk && !chat.answering) return begin();
   if (now) Object.assign(talk.conversation, { title: now.title, named: now.named });
   showTitle();
   // A conversation has an address from its first message on.
@@ -158,7 +162,7 @@ function take(files) {
 
 /** What the buttons under an error do, by remedy. */
 const remedies = {
-  retry: () => (host.PageLM ? host.load() : location.reload()),
+  retry: () => (host.PageLM && host.model ? host.load() : location.reload()),
   reload: () => host.reload(),
   unstored: () => host.reload({ cache: false }),
   single: () => host.reload({ threads: 1 }),
@@ -179,6 +183,8 @@ const acts = {
   write: () => chat.focus(),
 };
 
+// An address of its own would be taken for a conversation's.
+element(".skip").addEventListener("click", (event) => (event.preventDefault(), chat.focus()));
 bar.begin.addEventListener("click", begin);
 bar.model.addEventListener("click", openModels);
 bar.settings.addEventListener("click", acts.settings);

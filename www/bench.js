@@ -93,7 +93,8 @@ async function load(options, signal) {
     views.progress.update(progress);
   };
   const start = performance.now();
-  const lm = await PageLM.load(model.url, { context: CONTEXT, ...options, signal, onProgress });
+  // Not shared: another tab's engine would be measured with what else it does.
+  const lm = await PageLM.load(model.url, { context: CONTEXT, shared: false, ...options, signal, onProgress });
   return { lm, stored: downloaded ? undefined : performance.now() - start };
 }
 

@@ -1,4 +1,4 @@
-// Every component in every state. The content is made up: what is to be seen here
+// Most components in their states. The content is made up: what is to be seen here
 // is how it looks.
 
 import { h, actButton, iconButton } from "./lib/dom.js";

@@ -94,7 +94,7 @@ export interface ChatCompletionChunk {
 }
 
 /**
- * One entry for each token. `Absent` is null with `echo`, as nothing foretells the first
+ * One entry for each token. `Absent` is null with `echo`, as nothing predicts the first
  * token of all.
  */
 export interface Logprobs<Absent = never> {

@@ -85,8 +85,8 @@ export interface GenerationOptions {
 export interface ChatMessage {
   role: "system" | "developer" | "user" | "assistant" | "tool" | (string & {});
   content?: string | readonly { type: "text"; text: string }[] | null | undefined;
-  /** Whatever else the model's template reads. */
-  [field: string]: unknown;
+  /** Whatever else the model's template reads. `any`, so that interfaces without an index fit too. */
+  [field: string]: any;
 }
 
 /** What the model's template reads besides the messages. */

@@ -4,9 +4,10 @@
 export interface Sessions {
   /**
    * Keeps what is in the cache now, which is the last request's prompt and answer, under a
-   * name; one of that name is replaced. `data` is kept beside it: the messages, say.
+   * name; one of that name is replaced. `data` is kept beside it: the messages, say. Where
+   * tabs share the engine, another tab may have asked since: then nothing is saved.
    *
-   * @throws {PageLMError} `storage_full`, `storage_unavailable`
+   * @throws {PageLMError} `session_displaced`, `storage_full`, `storage_unavailable`
    */
   save(id: string, options?: { data?: unknown; signal?: AbortSignal | null | undefined }): Promise<SavedSession>;
   /**

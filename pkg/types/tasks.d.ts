@@ -1,7 +1,7 @@
 // Tasks as completions.
 
 import type { Usage } from "./answers.js";
-import type { ChatMessage, GenerationOptions, RequestOptions } from "./requests.js";
+import type { ChatMessage, GenerationOptions, RequestOptions, TemplateOptions } from "./requests.js";
 
 export interface ClassifyOptions extends RequestOptions {
   /** What to do with the text, in place of our own words. */
@@ -30,8 +30,11 @@ export interface Classification {
   prompt?: ChatMessage[];
 }
 
-/** How a task that answers in text is done: any field of a request, too. */
-export interface TaskOptions extends GenerationOptions {
+/**
+ * How a task that answers in text is done: any field of a request, too. Unless `variables`
+ * says otherwise, a model that may reason or not does not.
+ */
+export interface TaskOptions extends GenerationOptions, Pick<TemplateOptions, "variables"> {
   /** Hears the text so far. */
   onText?: ((text: string) => void) | undefined;
   /** Whether to tell the messages that were asked. Default: `false`. */

@@ -22,9 +22,11 @@ export class Conversation {
    * @returns {Promise<{ text: string, sources: object[], finish_reason: string, usage: object, timings: object }>}
    */
   async ask(lm, question, { system, context, ...request }, { signal, onProgress, onText }) {
+    // What is cleared meanwhile stays cleared.
+    const { messages: turns } = this;
     const sources = context ? await this.#sources(lm, context, question) : [];
     const asked = { role: "user", content: groundedQuestion(question, sources, document.title) };
-    const before = this.messages.map(({ role, content }) => ({ role, content }));
+    const before = turns.map(({ role, content }) => ({ role, content }));
     let text = "";
     let last;
     const prefill = ({ loaded, total }) => onProgress(loaded / total);
@@ -44,7 +46,7 @@ export class Conversation {
         else throw error;
       }
     }
-    this.messages.push({ role: "user", content: question }, { role: "assistant", content: text });
+    turns.push({ role: "user", content: question }, { role: "assistant", content: text });
     const { finish_reason = "abort" } = last?.choices[0] ?? {};
     return { text, sources: links(sources), finish_reason: finish_reason ?? "abort", usage: last?.usage, timings: last?.timings };
   }

@@ -1,6 +1,8 @@
 // The models of all widgets on this page: widgets with the same model and options have one
 // engine. Nothing here loads the library before it is asked to.
 
+import { nameOf, toldOf } from "../about.js";
+
 /** key → { promise, users }. */
 const loaded = new Map();
 
@@ -13,10 +15,11 @@ export async function acquire(url, options, onProgress, signal) {
   const key = JSON.stringify([url, options]);
   let entry = loaded.get(key);
   if (!entry) {
-    entry = { users: 0, listeners: new Set(), controller: new AbortController() };
-    entry.promise = load(url, options, entry);
-    entry.promise.catch(() => loaded.delete(key));
-    loaded.set(key, entry);
+    const made = { users: 0, listeners: new Set(), controller: new AbortController() };
+    made.promise = load(url, options, made);
+    // By then another may have its place.
+    made.promise.catch(() => loaded.get(key) === made && loaded.delete(key));
+    loaded.set(key, (entry = made));
   }
   entry.users++;
   entry.listeners.add(onProgress);
@@ -47,40 +50,22 @@ async function load(url, options, { listeners, controller }) {
   return PageLM.load(url, { ...options, onProgress, signal: controller.signal });
 }
 
-/** What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored. */
+/**
+ * What is known of a model before anything is loaded: its name, bytes, host, and whether it is stored.
+ *
+ * @throws {Error} if `url` is no address
+ */
 export async function describe(url, size) {
+  if (!URL.canParse(url, document.baseURI)) throw new Error(`“${url}” is not the address of a model.`);
   const address = new URL(url, document.baseURI);
-  const isManifest = /\.json$/i.test(address.pathname);
-  const name = decodeURIComponent(address.pathname.split("/").at(isManifest ? -2 : -1)).replace(/\.gguf$/i, "");
-  const about = { name, host: address.host, bytes: size, stored: false };
+  address.hash = "";
+  const about = { name: nameOf(address), host: address.host, bytes: size, stored: false };
   const { models } = await import("../models.js");
   const found = await models().catch(() => []);
-  address.hash = "";
   const copy = found.find((model) => model.complete && model.url === address.href);
   if (copy) return { ...about, bytes: copy.bytes, stored: true };
-  if (isManifest) return { ...about, ...(await toldBy(address)) };
-  if (about.bytes === null) about.bytes = await lengthOf(address);
-  return about;
-}
-
-/** What a `pagelm.json` tells of its model. */
-async function toldBy(address) {
-  try {
-    const { bytes, name } = await (await fetch(address)).json();
-    return { bytes, ...(name && { name }) };
-  } catch {
-    return {}; // the load itself will say what is wrong
-  }
-}
-
-async function lengthOf(address) {
-  try {
-    const response = await fetch(address, { method: "HEAD" });
-    const length = Number(response.headers.get("Content-Length"));
-    return response.ok && length > 0 ? length : null;
-  } catch {
-    return null; // the load itself will say what is wrong
-  }
+  const told = await toldOf(address);
+  return { ...about, ...told, bytes: size ?? told.bytes };
 }
 
 /** Bytes for people. */

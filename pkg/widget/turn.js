@@ -7,6 +7,7 @@ export class Turn {
   #words;
   #changed;
   #say;
+  #uncover;
   #answer;
   #text = null;
   #frame = 0;
@@ -16,11 +17,13 @@ export class Turn {
    * @param {object} words
    * @param {() => void} changed       hears that it has grown
    * @param {(text: string) => void} say tells it to who does not see it
+   * @param {() => boolean} uncover     shows the page where the chat covers it; whether it had to
    */
-  constructor(question, words, changed, say) {
+  constructor(question, words, changed, say, uncover) {
     this.#words = words;
     this.#changed = changed;
     this.#say = say;
+    this.#uncover = uncover;
     this.#answer = build("div", { class: "message assistant", part: "message assistant", "aria-busy": "true" }, speaker(words.assistant));
     this.#wait(words.thinking);
     const asked = build("div", { class: "message user", part: "message user" }, speaker(words.you), build("p", {}, question));
@@ -43,10 +46,12 @@ export class Turn {
   end(text, { sources, finish_reason }) {
     this.#text = text;
     this.#draw();
-    if (finish_reason === "abort") this.#answer.append(build("p", { class: "fine" }, this.#words.stopped));
+    const { stopped, cut, empty } = this.#words;
+    const note = { abort: stopped, length: cut }[finish_reason] ?? (text.trim() === "" ? empty : null);
+    if (note) this.#answer.append(build("p", { class: "fine" }, note));
     if (sources.length > 0) this.#answer.append(this.#links(sources));
     this.#done();
-    this.#say(text);
+    this.#say([text, note].filter(Boolean).join("\n"));
   }
 
   fail(message) {
@@ -88,7 +93,7 @@ export class Turn {
         if (!element.isConnected) return; // the page has changed: the anchor must do
         event.preventDefault();
         if (href) history.replaceState(history.state, "", href);
-        show(element);
+        show(element, this.#uncover());
       });
       list.append(build("li", {}, link));
     }
@@ -96,8 +101,12 @@ export class Turn {
   }
 }
 
-/** Scrolls to an element of the page and lights it up for a moment. */
-function show(element) {
+/** Scrolls to an element of the page and lights it up for a moment. With `enter`, the focus goes there. */
+function show(element, enter) {
+  if (enter) {
+    if (!element.hasAttribute("tabindex")) element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  }
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   element.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" });
   element.animate([{ backgroundColor: "rgb(255 214 90 / 55%)" }, { backgroundColor: "transparent" }], { duration: 2400, easing: "ease-in" });

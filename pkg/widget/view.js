@@ -45,6 +45,8 @@ export class View {
 
   #styled = false;
   #inline = false;
+  /** Whether the model is loaded. */
+  #ready = false;
 
   /** Applies what the attributes say. */
   refresh({ open, inline, heading, placeholder, greeting, suggestions }) {
@@ -73,9 +75,11 @@ export class View {
 
   /** A question, and the place for its answer. */
   turn(question) {
-    this.#greeting?.querySelector(".chips")?.remove();
+    const chips = this.#greeting?.querySelector(".chips");
+    if (chips?.contains(this.#focused)) this.#parts.input.focus();
+    chips?.remove();
     this.answering(true);
-    const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text));
+    const turn = new Turn(question, this.#words, () => this.#follow(), (text) => this.#say(text), () => this.#uncover());
     this.#turns.push(turn);
     this.#parts.clear.hidden = false;
     this.#pinned = true;
@@ -85,6 +89,7 @@ export class View {
   }
 
   clear() {
+    if (this.#parts.clear === this.#focused) this.#parts.input.focus();
     for (const turn of this.#turns.splice(0)) turn.element.remove();
     this.#parts.clear.hidden = true;
   }
@@ -99,12 +104,14 @@ export class View {
 
   /** Says what will be downloaded, and asks. */
   askConsent({ name, host, size, stored }) {
+    this.#ready = false;
     const words = this.#words;
     const agree = button("agree", "primary", stored ? words.start : words.agree(size), this.#actions.agree);
     const decline = button("decline", "", words.decline, this.#actions.decline);
     const what = stored ? words.stored(name) : words.download(name, size ?? words.unknownSize, host);
     this.#sheet("consent", build("p", {}, words.consent), build("p", { class: "fine" }, what), build("div", { class: "row" }, agree, decline));
-    if (this.#open && !this.#inline) agree.focus();
+    // Who is writing already goes on writing.
+    if (this.#focused === this.#parts.panel) agree.focus();
   }
 
   /** How far the load is. */
@@ -124,9 +131,10 @@ export class View {
   }
 
   loaded() {
+    this.#ready = true;
     this.dismiss();
     this.#say(this.#words.ready);
-    if (this.#open && this.#parts.panel.contains(this.#parts.panel.getRootNode().activeElement)) this.#parts.input.focus();
+    if (this.#focused === this.#parts.panel) this.#parts.input.focus();
   }
 
   /** Says what went wrong, and offers to try again. */
@@ -138,17 +146,21 @@ export class View {
 
   /** Takes the sheet away. */
   dismiss() {
+    const held = this.#parts.sheet.contains(this.#focused);
     this.#parts.sheet.replaceChildren();
     this.#parts.sheet.hidden = true;
     this.#parts.sheet.dataset.kind = "";
+    if (held) this.#parts.input.focus();
   }
 
   #sheet(kind, ...children) {
     const { sheet } = this.#parts;
+    const held = sheet.contains(this.#focused);
     sheet.dataset.kind = kind;
     sheet.setAttribute("part", `sheet ${kind}`);
     sheet.replaceChildren(...children);
     sheet.hidden = false;
+    if (held) (sheet.querySelector("button") ?? this.#parts.input).focus();
     this.#follow();
   }
 
@@ -162,9 +174,22 @@ export class View {
   }
 
   #focus(open) {
-    const { launcher, sheet, input } = this.#parts;
+    const { launcher, panel, sheet, input } = this.#parts;
     if (!open) launcher.querySelector("button").focus();
-    else (sheet.querySelector("button") ?? input).focus();
+    // The question whether to download is about to come.
+    else (sheet.querySelector("button") ?? (this.#ready ? input : panel)).focus();
+  }
+
+  /** Closes the panel where it covers the page, as on phones; whether it did. */
+  #uncover() {
+    const covers = !this.#inline && this.#parts.panel.getBoundingClientRect().width > 0.9 * innerWidth;
+    if (covers) this.#actions.close();
+    return covers;
+  }
+
+  /** What has the focus in here. */
+  get #focused() {
+    return this.#parts.panel.getRootNode().activeElement;
   }
 
   #listen() {
@@ -229,7 +254,7 @@ function parts(words, sheets) {
   const send = build("button", { type: "submit", class: "send", part: "send", "aria-label": words.send }, icon("send"));
   const form = build("form", { part: "form" }, input, send);
   const live = build("p", { class: "unseen", role: "status" });
-  const panel = build("section", { class: "panel", part: "panel" }, header, log, sheet, form, live);
+  const panel = build("section", { class: "panel", part: "panel", tabindex: "-1" }, header, log, sheet, form, live);
   return { styles, launcher, panel, title, clear, close, log, sheet, form, input, send, live };
 }
 

@@ -20,5 +20,6 @@ mod reasoning;
 mod template;
 
 pub use limits::{MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION, MAX_TEMPLATE_BYTES};
+pub(crate) use reasoning::overlap;
 pub use reasoning::{Parts, ReasoningStream};
 pub use template::{ChatTemplate, RenderInput};

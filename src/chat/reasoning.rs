@@ -140,7 +140,7 @@ impl ReasoningStream {
 }
 
 /// Bytes at the end of `text` that a longer text could make into `tag`.
-fn overlap(text: &str, tag: &str) -> usize {
+pub(crate) fn overlap(text: &str, tag: &str) -> usize {
     let ends = tag.char_indices().map(|(at, _)| at).skip(1);
     ends.filter(|&n| text.ends_with(&tag[..n])).last().unwrap_or(0)
 }

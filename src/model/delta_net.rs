@@ -17,7 +17,7 @@ use crate::team::{Parts, Team, share};
 
 impl Forward {
     /// x += out · (norm(S q) ⊙ silu(gate)) with S moved by keys and values, all from norm(x).
-    pub(super) fn learn(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
+    pub(super) fn delta_net(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
         let Forward { config, weights, recurrent, team, scratch, buffers, profile, .. } = self;
         let Buffers { x, y, input, recurrent: own_buffers, .. } = buffers;
         let (MixerKind::DeltaNet(shape), layer) =

@@ -1,5 +1,5 @@
 //! The forward pass. Prefill and decode are the same: a chunk of tokens goes through
-//! all layers together, be it 256 or 1.
+//! all layers together, be it 128 or 1.
 
 use super::buffers::Buffers;
 use super::config::{Config, Factors, Residual, RopeConfig};
@@ -135,7 +135,7 @@ impl Forward {
             match self.weights.layers[layer].mixer {
                 Mixer::Attention(_) => self.attend(layer, n_tokens, start)?,
                 Mixer::ShortConv(_) => self.convolve(layer, n_tokens)?,
-                Mixer::DeltaNet(_) => self.learn(layer, n_tokens)?,
+                Mixer::DeltaNet(_) => self.delta_net(layer, n_tokens)?,
             }
             match self.weights.layers[layer].ffn {
                 FeedForward::Dense(_) => self.feed_forward(layer, n_tokens)?,

@@ -117,7 +117,7 @@ fn without_ones(dims: &[u64]) -> &[u64] {
     &dims[..n]
 }
 
-/// Whether a tensor is of a layer that runs. Layers behind them foretell more than one token,
+/// Whether a tensor is of a layer that runs. Layers behind them predict more than one token,
 /// which nothing here asks for.
 fn is_of_a_layer(name: &str, config: &Config) -> bool {
     let Some(rest) = name.strip_prefix("blk.") else { return false };
@@ -154,12 +154,11 @@ fn expected(header: &Header, config: &Config) -> Vec<Expected> {
     list.norm(names.output_norm);
     list.matrix("output.weight", d, vocab, names.output);
     list.vector("output.bias", &[vocab], false);
-    for (i, rope) in config.ropes.iter().enumerate() {
+    // The file has one set of factors, for the first.
+    if let Some(rope) = config.ropes.first() {
         let half = rope.shape.dim as u64 / 2;
         for name in factor_names(rope.factors) {
-            if i == 0 {
-                list.vector(name, &[half], false);
-            }
+            list.vector(name, &[half], false);
         }
     }
     for (i, layer) in config.layers.iter().enumerate() {

@@ -290,7 +290,7 @@ impl Generation {
         let known = self.prompt_logprobs.len() + 1 >= self.prompt_len;
         let echoes = self.params.echo && self.usage.completion_tokens == 0 && !known;
         if let (true, Some(top)) = (echoes, self.params.logprobs) {
-            // Row i foretells token done + i + 1.
+            // Row i predicts token done + i + 1.
             for first in (0..n).step_by(MAX_HEAD) {
                 let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
                 let targets = self.tokens[..self.prompt_len].iter().skip(done + first + 1);

@@ -65,7 +65,7 @@ impl Ranking {
     /// [`Error::ThreadLost`].
     pub fn step(&mut self, engine: &mut Engine) -> Result<Option<&[f64]>> {
         engine.forward.set_threads(engine.forward.n_threads());
-        // The last token of the prompt foretells a continuation's first: it is run with each.
+        // The last token of the prompt predicts a continuation's first: it is run with each.
         let shared = self.prompt.len() - 1;
         // What the last continuation left is cut off; where layers cannot be cut back that
         // far, some of the prompt is run again.
@@ -79,7 +79,7 @@ impl Ranking {
         let Some(continuation) = self.continuations.get(self.logprobs.len()) else {
             return Ok(Some(&self.logprobs));
         };
-        // The last token of a continuation foretells nothing that is asked.
+        // The last token of a continuation predicts nothing that is asked.
         let tokens: Vec<u32> = [self.prompt[shared]]
             .iter()
             .chain(&continuation[..continuation.len() - 1])

@@ -73,7 +73,7 @@ impl Scoring {
         engine.pace.learn(n, ms);
         for first in (0..n).step_by(MAX_HEAD) {
             let logits = engine.forward.logits(first..n.min(first + MAX_HEAD))?;
-            // Row i foretells token done + i + 1; the very last row foretells the unknown.
+            // Row i predicts token done + i + 1; the very last row predicts the unknown.
             let targets = self.tokens.iter().skip(done + first + 1);
             self.nll.extend(logits.rows().zip(targets).map(|(row, &t)| -log_softmax_at(row, t)));
             if done + n == self.tokens.len() && first + MAX_HEAD >= n {

@@ -1,5 +1,7 @@
 //! Stop strings in a stream of text.
 
+use crate::chat::overlap;
+
 /// Passes text on, up to the first stop string; holds back what may become one.
 pub(super) struct StopMatcher {
     stops: Vec<String>,
@@ -25,7 +27,7 @@ impl StopMatcher {
             self.held.truncate(at);
             return std::mem::take(&mut self.held);
         }
-        let keep = self.stops.iter().map(|s| longest_overlap(&self.held, s)).max().unwrap_or(0);
+        let keep = self.stops.iter().map(|s| overlap(&self.held, s)).max().unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - keep);
         std::mem::replace(&mut self.held, rest)
     }
@@ -39,13 +41,6 @@ impl StopMatcher {
     pub(super) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
-}
-
-/// Bytes at the end of `text` that a longer text could make into `stop`.
-fn longest_overlap(text: &str, stop: &str) -> usize {
-    let mut ends = stop.char_indices().map(|(i, _)| i).skip(1).collect::<Vec<_>>();
-    ends.retain(|&n| text.ends_with(&stop[..n]));
-    ends.pop().unwrap_or(0)
 }
 
 #[cfg(test)]

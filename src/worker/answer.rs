@@ -156,10 +156,10 @@ async fn score(
     loop {
         turn_unless_aborted(signal).await?;
         if let Some(scores) = scoring.step(engine)? {
-            let foretold = scores.nll.iter().map(|nll| Some(-nll));
+            let predicted = scores.nll.iter().map(|nll| Some(-nll));
             return Ok(Reply::Scores {
                 tokens,
-                logprobs: std::iter::once(None).chain(foretold).collect(),
+                logprobs: std::iter::once(None).chain(predicted).collect(),
                 nll: scores.mean_nll(),
                 perplexity: scores.perplexity(),
             });

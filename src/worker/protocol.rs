@@ -223,7 +223,7 @@ pub struct Delta {
 pub struct TokenLogprobs {
     /// The token by itself, as [`token_name`] writes it.
     pub name: String,
-    /// Its log-probability; `None` for the first token of all, which nothing foretells.
+    /// Its log-probability; `None` for the first token of all, which nothing predicts.
     pub logprob: Option<f32>,
     /// The most probable tokens: id, name, log-probability.
     pub top: Vec<(u32, String, f32)>,
@@ -286,7 +286,7 @@ pub enum Reply {
         tokens: Vec<u32>,
         /// ln P(token | all before) of each; none for the first.
         logprobs: Vec<Option<f32>>,
-        /// Mean negative log-likelihood of the n - 1 that are foretold.
+        /// Mean negative log-likelihood of the n - 1 that are predicted.
         nll: f64,
         /// e^nll.
         perplexity: f64,

@@ -123,17 +123,34 @@ describe("the package", needsRealModel(), () => {
       mkdirSync(out, { recursive: true });
       await build(out);
       assert.ok(existsSync(path.join(out, "index.html")));
-      const page = await (await browser.newContext()).newPage();
-      t.after(() => page.context().close());
-      const failed = [];
-      page.on("response", (response) => response.status() >= 400 && failed.push(response.url()));
-      await page.goto(server.url(`${folder}/index.html`));
-      await page.waitForFunction(() => globalThis.outcome !== undefined);
-      const outcome = await page.evaluate(() => globalThis.outcome);
-      assert.deepEqual(failed, []);
-      assert.match(outcome.text ?? outcome.error, /Paris/);
-      assert.match(outcome.answer, /Paris/);
-      assert.ok(outcome.threads > 1 || (await page.evaluate(() => navigator.hardwareConcurrency)) === 1, `${outcome.threads} threads`);
+      await answers(t, server.url(`${folder}/index.html`));
     });
+  }
+
+  for (const name of ["vite7", "vite8"]) {
+    test(`the development server of ${name}: answers`, async (t) => {
+      const { createServer } = await import(name);
+      const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+      const own = { host: "127.0.0.1", headers, fs: { strict: false } }; // the model lies elsewhere
+      const dev = await createServer({ root: WORK, configFile: path.join(WORK, "vite.config.ts"), logLevel: "error", server: own });
+      t.after(() => dev.close());
+      await dev.listen();
+      await answers(t, dev.resolvedUrls.local[0]);
+    });
+  }
+
+  /** The program at this address, run to its end. */
+  async function answers(t, url) {
+    const page = await (await browser.newContext()).newPage();
+    t.after(() => page.context().close());
+    const failed = [];
+    page.on("response", (response) => response.status() >= 400 && failed.push(response.url()));
+    await page.goto(url);
+    await page.waitForFunction(() => globalThis.outcome !== undefined);
+    const outcome = await page.evaluate(() => globalThis.outcome);
+    assert.deepEqual(failed, []);
+    assert.match(outcome.text ?? outcome.error, /Paris/);
+    assert.match(outcome.answer, /Paris/);
+    assert.ok(outcome.threads > 1 || (await page.evaluate(() => navigator.hardwareConcurrency)) === 1, `${outcome.threads} threads`);
   }
 });

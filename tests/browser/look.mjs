@@ -1,4 +1,4 @@
-// Screenshots of what a page shows, at three widths, light and dark, into tests/screenshots for
+// Screenshots of what a page shows, at four widths, light and dark, into tests/screenshots for
 // people to look at; and what can be checked of it: axe-core's rules, and that nothing is wider
 // than the page.
 
@@ -9,7 +9,7 @@ import { PROJECT } from "./fixtures.mjs";
 import { complaints, warnings } from "./harness.mjs";
 
 export const FOLDER = path.join(PROJECT, "tests/screenshots");
-export const WIDTHS = [[360, 740], [768, 1024], [1440, 900]];
+export const WIDTHS = [[320, 640], [360, 740], [768, 1024], [1440, 900]];
 export const SCHEMES = ["light", "dark"];
 const AXE = readFileSync(path.join(PROJECT, "tests/node_modules/axe-core/axe.min.js"), "utf8");
 

@@ -73,6 +73,7 @@ describe("the installed app", needsRealModel(), async () => {
     await button(page, "Update").click();
     await page.waitForTimeout(300);
     assert.ok(await page.evaluate(() => globalThis.sameDocument), "the page was loaded again in the middle of an answer");
+    assert.ok(await page.evaluate(async () => (await navigator.serviceWorker.ready).waiting !== null), "the new version has taken over in the middle of an answer");
     const written = await lastAnswer(page);
     await page.waitForFunction(() => !globalThis.sameDocument, null, LOADED);
     await loaded(page);

@@ -22,8 +22,10 @@ describe("conversations", needsRealModel(), async () => {
     await askAndWait(page, "Why is the sea salty?");
     await menu(page, "Why is the sea salty?", "Rename…");
     await page.getByLabel("Name", { exact: true }).fill("Ozean");
-    await button(page, "Rename").click();
+    await page.keyboard.press("Enter");
     await list(page).getByRole("link", { name: "Ozean" }).waitFor();
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+    await until(async () => (await focused()) === "More for Ozean", "the focus is lost with the old list");
     assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), "Ozean");
 
     await page.keyboard.press("Control+K");
@@ -35,8 +37,9 @@ describe("conversations", needsRealModel(), async () => {
     await until(async () => (await list(page).getByRole("link").count()) === 2, "the list is not whole again");
 
     await menu(page, "Ozean", "Delete…");
-    await button(page, "Delete").click();
+    await button(page, "Delete").press("Enter");
     await list(page).getByRole("link", { name: "Ozean" }).waitFor({ state: "detached" });
+    await until(async () => (await focused()) === "More for Name the capital of France.", "the focus is lost with what was deleted");
     await page.reload();
     await loaded(page);
     assert.match(await lastAnswer(page), /Paris/);
@@ -142,6 +145,23 @@ describe("conversations", needsRealModel(), async () => {
     assert.deepEqual(complaints(page), []);
   });
 
+  test("what the browser has no room to keep is answered all the same", async (t) => {
+    const page = await openLoaded(site, t);
+    await set(page, { "Longest answer, in tokens": 16 });
+    const session = await page.context().newCDPSession(page);
+    const { origin } = new URL(page.url());
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+    try {
+      await askAndWait(page, "Name the capital of France.");
+      await assertText(page, /no room to keep the conversation/);
+      assert.match(await lastAnswer(page), /Paris/);
+      assert.match(await askAndWait(page, "Name the capital of Italy."), /Rome/);
+      assert.equal(await page.getByRole("article").count(), 4);
+    } finally {
+      await session.send("Storage.overrideQuotaForOrigin", { origin });
+    }
+  });
+
   test("Markdown, code in colours and formulas, and nothing that runs", async (t) => {
     const page = await openLoaded(site, t);
     const text = [
@@ -181,6 +201,12 @@ describe("conversations", needsRealModel(), async () => {
     await assertText(page, "2 / 2");
     await answerEnds(page);
     assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
+    const address = page.url();
+    await page.getByRole("link", { name: "Skip to the question" }).focus();
+    await page.keyboard.press("Enter");
+    assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the question has no focus");
+    assert.equal(page.url(), address);
+    assert.equal(await page.getByRole("article").count(), 2, "the conversation is left");
 
     // Back from the question to what can be done with the answer.
     await tabTo(page, button(page, "Previous version of this answer"), "Shift+Tab");

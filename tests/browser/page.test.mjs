@@ -122,5 +122,15 @@ for (const { title, options, binary, loads } of SITES) {
       await page.getByRole("combobox", { name: "Theme" }).selectOption("As the device");
       assert.deepEqual(complaints(page), []);
     });
+
+    test("after an address that is none another model can be chosen", async (t) => {
+      const page = await site.open(t, `?model=${encodeURIComponent("http://")}`);
+      await page.getByRole("heading", { name: "The model could not be loaded" }).waitFor(LOADED);
+      await assertText(page, "bad_address");
+      await button(page, "Choose another model").click();
+      await page.getByRole("dialog").getByRole("button", { name: "Use SmolLM2-135M-Instruct" }).click();
+      await ready(page).waitFor(LOADED);
+      assert.deepEqual(complaints(page), []);
+    });
   });
 }

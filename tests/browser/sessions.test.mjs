@@ -2,9 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { needsRealModel, openSite } from "./harness.mjs";
+import { DOCROOT } from "./fixtures.mjs";
+import { string, tinyLlama, writeGguf } from "./gguf.mjs";
+import { needsRealModel, openSite, ready } from "./harness.mjs";
+import * as routes from "./routes.mjs";
+import { serve } from "./server.mjs";
 
 const site = await openSite();
+const tinyUrl = site.server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
 
 describe("sessions", needsRealModel(), () => {
   let context;
@@ -103,6 +108,90 @@ describe("sessions", needsRealModel(), () => {
     assert.ok(usage[1].prompt_tokens - reused < 24);
     await page.close();
   });
+});
+
+test("saves and restores of one name at once do not harm each other", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    await lm.completions.create({ prompt: "abc", max_tokens: 4, ignore_eos: true });
+    const saves = Array.from({ length: 6 }, () => lm.sessions.save("same"));
+    const [, ...restored] = await Promise.all([Promise.all(saves), ...Array.from({ length: 3 }, () => saves[0].then(() => lm.sessions.restore("same")))]);
+    restored.push(await lm.sessions.restore("same"));
+    const stored = await storedRecords();
+    return { refilled: restored.map(({ refilled }) => refilled), parts: stored.filter(({ store }) => store === "parts").length };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { refilled: [false, false, false, false], parts: 1 });
+});
+
+test("whatever a caller gets wrong is a PageLMError", async (t) => {
+  const page = await site.blank(t);
+  const errors = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const calls = [
+      () => lm.tokenize("a", null),
+      () => lm.score("a", null),
+      () => lm.profile(null),
+      () => lm.countTokens([], null),
+      () => lm.classify("a"),
+      () => lm.classify("a", ["b", "c"], null),
+      () => lm.classify("a", ["b", "c"], { examples: [null] }),
+      () => lm.translate("a", null),
+      () => lm.translate("a", { to: "French", n: 2 }),
+      () => lm.summarize("a", { n: 2 }),
+      () => lm.sessions.save("a", { data: () => {} }),
+      () => lm.sessions.save("a", null),
+      () => lm.sessions.restore("a", null),
+    ];
+    const errors = [];
+    for (const call of calls) errors.push([String(call), (await attempt(call)).error?.code]);
+    return errors;
+  }, tinyUrl);
+  for (const [call, code] of errors) assert.equal(code, "bad_request", call);
+});
+
+test("summarize ends, whatever the model answers", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    // It never ends by itself, and its "summary" would be as long as the context.
+    const text = "The sea is deep. ".repeat(40);
+    return attempt(() => lm.summarize(text, { max_tokens: 4000, ignore_eos: true, prompt: true, signal: AbortSignal.timeout(15_000) }).then(({ prompts }) => prompts.length));
+  }, tinyUrl);
+  assert.ok(outcome.value > 10, JSON.stringify(outcome));
+});
+
+test("tasks ask a model that may reason not to", async (t) => {
+  const template = "{% for message in messages %}{{ message.content }} {% endfor %}{% if enable_thinking is defined and not enable_thinking %}in short: {% endif %}";
+  const { metadata, tensors } = tinyLlama();
+  const model = writeGguf({ metadata: { ...metadata, "tokenizer.chat_template": string(template) }, tensors });
+  const page = await site.blank(t);
+  const counts = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const { usage, prompts } = await lm.translate("a", { to: "French", prompt: true });
+    const of = async (variables) => (await lm.render(prompts[0], { variables })).tokens.length;
+    const asked = await lm.translate("a", { to: "French", variables: {} });
+    return [usage.prompt_tokens, await of({ enable_thinking: false }), asked.usage.prompt_tokens, await of({})];
+  }, site.server.route("models/reasons.gguf", routes.bytes(model)));
+  assert.equal(counts[0], counts[1]);
+  assert.equal(counts[2], counts[3]);
+  assert.notEqual(counts[0], counts[2]);
+});
+
+test("where the browser refuses its store, sessions say so", async (t) => {
+  // A page without an origin of its own.
+  site.server.route("opaque.html", (_request, response) => {
+    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "sandbox allow-scripts" });
+    response.end("<!doctype html>\n<title>opaque</title>\n");
+  });
+  const files = await serve({ root: DOCROOT, cors: true });
+  t.after(() => files.stop());
+  const page = await site.open(t, "opaque.html");
+  const outcome = await page.evaluate(async (url) => {
+    const { Sessions } = await import(url);
+    return new Sessions(null, "none").list().catch(({ name, code }) => ({ name, code }));
+  }, files.url("pkg/sessions.js"));
+  assert.deepEqual(outcome, { name: "PageLMError", code: "storage_unavailable" });
 });
 
 describe("tasks", needsRealModel(), () => {

@@ -45,15 +45,17 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   // One tab asks eight times, another once, a little later: it waits for one turn, not for all.
   const many = others[0].evaluate(async () => {
     const ends = [];
-    await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true }).then(() => ends.push(Date.now()))));
+    const onProgress = () => (globalThis.underWay = true);
+    await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true, onProgress }).then(() => ends.push(Date.now()))));
     return ends;
   });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await others[0].waitForFunction(() => globalThis.underWay);
   const asked = Date.now();
   const one = await others[1].evaluate(() => lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).then(() => Date.now()));
   const ends = await many;
   const between = ends.filter((end) => end > asked && end < one).length;
   assert.ok(between <= 2, `${between} of the other's came first`);
+  assert.ok(ends.filter((end) => end > one).length >= 5, "they did not overlap");
 
   // The owner's tab is closed in the middle of another's answer.
   await others[0].evaluate(() => {
@@ -85,11 +87,65 @@ test("a tab that goes leaves the engine to the others, and its requests end", as
   const { tabs: [first, second] } = await openTabs(t, 2);
   await first.evaluate((url) => load(url).then(() => undefined), tinyUrl);
   await second.evaluate((url) => load(url).then(() => undefined), tinyUrl);
-  await second.evaluate(() => {
-    for (let i = 0; i < 20; i++) lm.completions.create({ prompt: "a", max_tokens: 250, ignore_eos: true, cache_prompt: false }).catch(() => {});
+  // What the engine answers to others goes over the channel: who listens there sees whether it works.
+  await first.evaluate(async () => {
+    globalThis.answers = 0;
+    const names = (await navigator.locks.query()).held.map(({ name }) => name).filter((name) => name.startsWith("pagelm:engine:"));
+    const [key] = names.sort((a, b) => a.length - b.length);
+    new BroadcastChannel(key).onmessage = ({ data }) => (answers += data.type === "answer");
   });
+  // It would go on for longer than anybody waits.
+  await second.evaluate(() => void lm.completions.create({ prompt: "a", max_tokens: 1e6, ignore_eos: true, context_policy: "shift" }).catch(() => {}));
+  await first.waitForFunction(() => answers > 500);
   await second.close();
   assert.equal(await first.evaluate(completionLength), 4);
+  const before = await first.evaluate(() => answers);
+  await first.waitForTimeout(300);
+  assert.equal(await first.evaluate(() => answers), before, "the engine works for a tab that has gone");
+});
+
+test("progress ends with the load, also in a tab that takes over later", async (t) => {
+  const { tabs: [first, second] } = await openTabs(t, 2);
+  const listen = (url) => {
+    globalThis.heard = 0;
+    return load(url, { onProgress: () => heard++ }).then(() => (heard = 0));
+  };
+  await first.evaluate(listen, tinyUrl);
+  await second.evaluate(listen, tinyUrl);
+  await first.close();
+  assert.equal(await second.evaluate(completionLength), 4);
+  await second.waitForTimeout(300);
+  assert.equal(await second.evaluate(() => heard), 0);
+});
+
+test("a session is saved by the tab whose tokens are in the cache, and by no other", async (t) => {
+  const { tabs: [one, two] } = await openTabs(t, 2);
+  for (const tab of [one, two]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  const save = () => attempt(() => lm.sessions.save("mine"));
+  assert.equal(await one.evaluate(completionLength), 4);
+  assert.ok((await one.evaluate(save)).value.tokens >= 6);
+  assert.equal(await two.evaluate(completionLength), 4);
+  assert.equal((await one.evaluate(save)).error?.code, "session_displaced");
+  assert.equal((await one.evaluate(storedRecords)).filter(({ store }) => store === "parts").length, 1, "nothing of the other's is stored");
+  assert.equal(await one.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
+  assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
+});
+
+test("an owner that hangs holds nobody up: not who waits for an answer, nor who comes later", async (t) => {
+  const { tabs: [owner, second, third] } = await openTabs(t, 3);
+  for (const tab of [owner, second]) await tab.evaluate((url) => load(url).then(() => undefined), tinyUrl);
+  assert.equal(await second.evaluate(completionLength), 4);
+  // What a frozen tab is to the others.
+  const session = await owner.context().newCDPSession(owner);
+  await session.send("Debugger.enable");
+  owner.evaluate(() => { debugger; }).catch(() => {});
+  const patience = AbortSignal.timeout(20_000);
+  const inTime = (promise) => Promise.race([promise, new Promise((_, reject) => patience.addEventListener("abort", () => reject(new Error("still waiting after 20 s"))))]);
+  const [length] = await inTime(Promise.all([second.evaluate(completionLength), third.evaluate((url) => load(url).then(() => undefined), tinyUrl)]));
+  assert.equal(length, 4);
+  assert.equal(await third.evaluate(completionLength), 4);
+  await session.send("Debugger.resume").catch(() => {});
+  assert.equal(await second.evaluate(completionLength), 4, "the owner's return harms nothing");
 });
 
 test("two in one page share, the first unloads, the second goes on", async (t) => {

@@ -10,11 +10,12 @@ declare function text(completion: OpenAI.Completions.Completion): void;
 declare function token(entry: OpenAI.Chat.Completions.ChatCompletionTokenLogprob): void;
 
 export async function answersFit(lm: PageLM): Promise<void> {
-  const messages: OpenAI.Chat.Completions.ChatCompletionMessageParam[] = [
+  // A user's message may hold pictures there, which nothing here reads: these are texts.
+  const messages: (OpenAI.Chat.Completions.ChatCompletionSystemMessageParam | OpenAI.Chat.Completions.ChatCompletionMessage)[] = [
     { role: "system", content: "Be brief." },
-    { role: "user", content: "Hello" },
+    { role: "assistant", content: "Hello", refusal: null },
   ];
-  const whole = await lm.chat.completions.create({ messages: messages as { role: string; content: string }[], logprobs: true, top_logprobs: 2 });
+  const whole = await lm.chat.completions.create({ messages, logprobs: true, top_logprobs: 2 });
   chat(whole);
   for (const entry of whole.choices[0]?.logprobs?.content ?? []) token(entry);
   for await (const chunk of await lm.chat.completions.create({ messages: [], stream: true })) chatChunk(chunk);

@@ -188,7 +188,7 @@ export async function tasks(lm: PageLM): Promise<void> {
   const found: Classification = await lm.classify("Nice.", ["good", "bad"], classify);
   show(`${found.label} ${found.labels[0]?.probability} ${found.prompt?.length}`);
   const options: TaskOptions = { onText: show, prompt: true, max_tokens: 100 };
-  const translate: TranslateOptions = { to: "French", ...options };
+  const translate: TranslateOptions = { to: "French", variables: { enable_thinking: true }, ...options };
   const summarize: SummarizeOptions = { words: 20, signal };
   const results: TaskResult[] = [await lm.translate("Hello", translate), await lm.summarize("Long text.", summarize)];
   show(results.map(({ text, usage, prompts }) => `${text} ${usage.total_tokens} ${prompts?.length}`).join());

@@ -14,6 +14,11 @@ export async function use(): Promise<void> {
   const names: (keyof PageLMEvents)[] = ["page-lm-open", "page-lm-close", "page-lm-consent", "page-lm-decline", "page-lm-progress", "page-lm-ready", "page-lm-question", "page-lm-error"];
   for (const name of names) element.addEventListener(name, () => show(name));
   element.addEventListener("page-lm-error", ({ detail }) => show(detail.error.message));
+  // Those of every element keep their types.
+  element.addEventListener("keydown", ({ key }) => show(key));
+  const heard = ({ detail }: PageLMEvents["page-lm-answer"]) => show(detail.text);
+  element.addEventListener("page-lm-answer", heard);
+  element.removeEventListener("page-lm-answer", heard);
   element.open();
   await element.load();
   show(await element.ask("Hello?"));
@@ -21,6 +26,8 @@ export async function use(): Promise<void> {
   element.toggle();
   element.close();
   const messages: PageLMMessage[] = element.messages;
+  // The conversation goes on as a request.
+  void element.lm?.chat.completions.create({ messages });
   element.clear();
   show(`${messages.length} ${element.ready} ${element.lm?.info.threads}`);
   // @ts-expect-error the model is loaded by `load`

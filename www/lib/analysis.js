@@ -20,7 +20,7 @@ const CANDIDATES = 1000;
  */
 
 /**
- * An answer with its prompt, read by the model once more: what it foretold at each place.
+ * An answer with its prompt, read by the model once more: what it predicted at each place.
  *
  * @param {object} lm
  * @param {object[]} messages of the prompt
@@ -29,11 +29,11 @@ const CANDIDATES = 1000;
  */
 export async function analyse(lm, messages, text, { signal, onProgress } = {}) {
   const [prompt, all] = await Promise.all([tokensOf(lm, messages), tokensOf(lm, messages, text)]);
-  return { tokens: await foretold(lm, all, { signal, onProgress }), prompt: prompt.length };
+  return { tokens: await predicted(lm, all, { signal, onProgress }), prompt: prompt.length };
 }
 
 /** @returns {Promise<Token[]>} of a sequence of tokens */
-async function foretold(lm, ids, options) {
+async function predicted(lm, ids, options) {
   const { choices } = await lm.completions.create({ prompt: ids, max_tokens: 0, echo: true, logprobs: ALTERNATIVES, temperature: 0 }, options);
   const { tokens, token_logprobs, token_ids, top_logprobs, top_token_ids } = choices[0].logprobs;
   return Promise.all(
@@ -52,8 +52,8 @@ async function named(lm, top, byName) {
  * The most probable tokens after these.
  * @returns {Promise<{ candidates: import("./distribution.js").Candidate[], name: (id: number) => Promise<string> }>}
  */
-export async function candidatesAfter(lm, ids) {
-  const { choices } = await lm.completions.create({ prompt: ids, max_tokens: 1, logprobs: Math.min(CANDIDATES, lm.info.vocabulary), temperature: 0 });
+export async function candidatesAfter(lm, ids, { signal } = {}) {
+  const { choices } = await lm.completions.create({ prompt: ids, max_tokens: 1, logprobs: Math.min(CANDIDATES, lm.info.vocabulary), temperature: 0 }, { signal });
   const [top] = choices[0].logprobs.top_token_ids;
   const names = new Map();
   const name = async (id) => {
@@ -64,7 +64,7 @@ export async function candidatesAfter(lm, ids) {
 }
 
 /**
- * A sentence as a model sees it in training: what comes before, and what it has to foretell.
+ * A sentence as a model sees it in training: what comes before, and what it has to predict.
  *
  * @returns {Promise<{ pairs: { context: string, target: string, id: number, loss: number }[], nll: number, perplexity: number }>}
  */

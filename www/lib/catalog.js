@@ -15,11 +15,8 @@ import { recall } from "./preferences.js";
  * @property {number} [memory] bytes of memory that it takes, where known
  * @property {string} [system] prompt that suits it, where the reader gives none
  * @property {{ architecture: string, parameters: number, quantization: string }} [kind] what its header says
- * @property {object} [sampling] request fields that suit it
  * @property {boolean} [local] whether it is a file of this device, for as long as the page is open
  */
-
-const HEAD_TIMEOUT_MS = 4000;
 
 /**
  * The model to show, without its size where only the server knows that.
@@ -41,7 +38,7 @@ export async function modelAt(address, base = window.location.href) {
   return (await listed()).find((model) => model.url === url) ?? unlisted(url);
 }
 
-/** A file of this device as a model. Who is done with it calls `URL.revokeObjectURL`. */
+/** A file of this device as a model. Who is done with it calls `URL.revokeObjectURL`, as Host does. */
 export function localModel(file) {
   const name = file.name.replace(/\.gguf$/i, "");
   return { url: URL.createObjectURL(file), name, short: shortOf(name), bytes: file.size, local: true };
@@ -53,47 +50,23 @@ export async function defaultModel() {
   return list.find(({ id }) => id === list.defaultId);
 }
 
-/**
- * Adds to a model what its server tells beforehand: its bytes, and of a `pagelm.json` the name
- * and licence as well.
- */
+/** Adds to a model what is told of it beforehand: its bytes, and of a `pagelm.json` name and licence as well. */
 export async function complete(model) {
   if (model.bytes !== undefined) return;
-  const signal = AbortSignal.timeout(HEAD_TIMEOUT_MS);
-  try {
-    if (isManifest(model.url)) {
-      const { bytes, name, license } = await (await fetch(model.url, { signal })).json();
-      if (Number.isFinite(bytes)) model.bytes = bytes;
-      if (typeof name === "string") Object.assign(model, { name, short: shortOf(name) });
-      if (typeof license === "string") model.licence = license;
-    } else {
-      const answer = await fetch(model.url, { method: "HEAD", signal });
-      const length = Number(answer.headers.get("Content-Length"));
-      if (answer.ok && length > 0) model.bytes = length;
-    }
-  } catch {
-    // The load itself will say what is wrong.
-  }
+  const { bytes, name, licence } = await (await about()).toldOf(model.url);
+  if (bytes !== null) model.bytes = bytes;
+  if (name) Object.assign(model, { name, short: shortOf(name) });
+  if (licence) model.licence = licence;
 }
 
-/** The file's name without its ending, or its folder's: all we know of a model that is not listed. */
-export function nameOf(url) {
-  const file = decoded(new URL(url).pathname.split("/").at(isManifest(url) ? -2 : -1));
-  return file.replace(/\.gguf$/i, "") || new URL(url).host;
+/** All that an address tells of a model that is not listed. */
+export async function nameOf(url) {
+  return (await about()).nameOf(url);
 }
 
-/** Whether this is what `pagelm pack` writes about a model. */
-function isManifest(url) {
-  return /\.json$/i.test(new URL(url).pathname);
-}
-
-/** Without %-escapes, where they are whole. */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** Not at the top: that the package is not there is told by the page itself. */
+function about() {
+  return import("../pkg/about.js");
 }
 
 /** Where a file comes from, in words: this site, or an address elsewhere. */
@@ -124,8 +97,8 @@ export async function listed() {
   return list;
 }
 
-function unlisted(url) {
-  const name = nameOf(url);
+async function unlisted(url) {
+  const name = await nameOf(url);
   return { url, name, short: shortOf(name) };
 }
 

@@ -33,8 +33,9 @@ export class Host extends EventTarget {
   /** Finds out which model this page is about, and loads it if that needs no download. */
   async start() {
     try {
-      this.model = await chosenModel();
+      // First, as another model may be chosen in place of one that is not to be had.
       ({ PageLM: this.PageLM } = await openLibrary());
+      this.model = await chosenModel();
       await this.#open();
     } catch (error) {
       this.#fail(error);
@@ -45,6 +46,8 @@ export class Host extends EventTarget {
   async use(model) {
     if (model.url === this.model?.url && this.state === "ready") return;
     await this.#end();
+    // A file of this device is held as long as its address lives.
+    if (this.model?.local && this.model.url !== model.url) URL.revokeObjectURL(this.model.url);
     this.model = model;
     this.#options = {};
     await this.#open();
@@ -124,14 +127,22 @@ export class Host extends EventTarget {
   }
 
   async #open() {
-    this.stored = await storedCopy(this.PageLM, this.model.url);
+    const { model } = this;
+    const stored = await storedCopy(this.PageLM, model.url);
+    if (this.model !== model) return;
+    this.stored = stored;
     if (this.stored?.complete || this.model.local) await this.load();
     else await this.#ask();
   }
 
   async #ask() {
-    [this.stored, this.room] = await Promise.all([storedCopy(this.PageLM, this.model.url), freeRoom(this.PageLM)]);
-    await complete(this.model);
+    const { model } = this;
+    const loading = this.#loading;
+    const [stored, room] = await Promise.all([storedCopy(this.PageLM, model.url), freeRoom(this.PageLM)]);
+    await complete(model);
+    // Another may have been chosen meanwhile, or this one be loading.
+    if (this.model !== model || this.#loading !== loading) return;
+    Object.assign(this, { stored, room });
     this.#enter("asking");
   }
 

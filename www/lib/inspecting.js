@@ -1,6 +1,8 @@
 // Inspect beside the conversation: opens and closes its panel, and shows in it
 // the answer that is asked for, else the newest.
 
+import { cover } from "./cover.js";
+
 const NARROW = matchMedia("(max-width: 47.99rem)");
 
 export class Inspecting {
@@ -88,6 +90,6 @@ export class Inspecting {
   /** Where it covers the page, the page behind it is out of reach. */
   #fit() {
     document.documentElement.dataset.panel = this.isOpen ? "open" : "closed";
-    this.#parts.page.inert = this.isOpen && NARROW.matches;
+    cover(this.#parts.page, "panel", this.isOpen && NARROW.matches);
   }
 }

@@ -27,6 +27,8 @@ export class Run extends EventTarget {
     super();
     this.talk = talk;
     this.message = message;
+    // Without an answer to go on with, it is thought about anew.
+    if (!message.text) delete message.reasoning;
   }
 
   stop() {

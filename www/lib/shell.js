@@ -15,7 +15,8 @@ export const available = "serviceWorker" in navigator && window.isSecureContext;
  * loaded once more, with the worker's: then this does not return.
  *
  * @param {object} page
- * @param {() => boolean} page.busy whether an answer is being written
+ * @param {() => boolean} page.busy whether an answer is being written, or a model loaded
+ * @param {() => boolean} page.begun whether the reader has begun anything
  * @param {(update: () => void) => void} page.offer tells the reader of a new version
  */
 export async function startShell(page) {
@@ -30,7 +31,12 @@ export async function startShell(page) {
       await new Promise(() => {});
     }
     sessionStorage.removeItem(RELOADED);
-    navigator.serviceWorker.addEventListener("controllerchange", () => reload(page));
+    let late = !navigator.serviceWorker.controller;
+    navigator.serviceWorker.addEventListener("controllerchange", () => {
+      // The very first version has come after all: it is worth a new start only where nothing has begun.
+      if (late && (globalThis.crossOriginIsolated || page.begun() || !mayReload())) late = false;
+      else reload(page);
+    });
   } catch (error) {
     // Without it the page works, on one thread and with a network.
     console.info(`pagelm: no service worker (${error.message})`);
@@ -76,7 +82,11 @@ function mayReload() {
 }
 
 function watch(registration, page) {
-  const offer = (worker) => page.offer(() => worker.postMessage({ type: "activate" }));
+  const activate = async (worker) => {
+    await idle(page);
+    worker.postMessage({ type: "activate" });
+  };
+  const offer = (worker) => page.offer(() => activate(worker));
   if (registration.waiting && navigator.serviceWorker.controller) offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
     // The very first one is no update.
@@ -91,6 +101,10 @@ function watch(registration, page) {
 
 /** Another version has taken over: this page becomes one of it, after the answer that it writes. */
 async function reload(page) {
-  while (page.busy()) await new Promise((resolve) => setTimeout(resolve, 250));
+  await idle(page);
   location.reload();
+}
+
+async function idle(page) {
+  while (page.busy()) await new Promise((resolve) => setTimeout(resolve, 250));
 }

@@ -1,6 +1,7 @@
 // The column of conversations: beside the page where there is room, else a
 // drawer over it, which holds the focus while it is open.
 
+import { cover } from "./cover.js";
 import { recall, remember } from "./preferences.js";
 
 const WIDE = matchMedia("(min-width: 64rem)");
@@ -61,7 +62,7 @@ export class Side {
     this.#open = open;
     document.documentElement.dataset.side = open ? "open" : "closed";
     this.#side.inert = !open;
-    this.#page.inert = open && !WIDE.matches;
+    cover(this.#page, "side", open && !WIDE.matches);
     this.#button.ariaExpanded = String(open);
   }
 }

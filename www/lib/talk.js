@@ -28,6 +28,8 @@ import { newId } from "./id.js";
 const TITLE_LENGTH = 60;
 
 export class Talk {
+  /** Whether its last message is stored. */
+  kept = true;
   #archive;
   #messages = new Map();
 
@@ -86,19 +88,26 @@ export class Talk {
   }
 
   /**
-   * Adds a message behind `parent`, where the conversation goes on from now on.
+   * Adds a message behind `parent`, where the conversation goes on from now on. It is here
+   * also where `keep` fails.
    * @param {Partial<Message>} fields
    */
-  async add(parent, fields) {
+  add(parent, fields) {
     const message = { id: newId(), conversation: this.id, parent: parent?.id ?? null, created: Date.now(), state: "done", ...fields };
     this.#messages.set(message.id, message);
     const { conversation } = this;
     conversation.leaf = message.id;
     conversation.updated = Date.now();
     if (!conversation.title && message.role === "user") conversation.title = titleFrom(message);
-    await this.save(message);
-    await this.#archive.save(conversation);
     return message;
+  }
+
+  /** Stores a new message, and the conversation that goes on with it. */
+  async keep(message) {
+    this.kept = false;
+    await this.save(message);
+    await this.#archive.save(this.conversation);
+    this.kept = true;
   }
 
   save(message) {
@@ -114,16 +123,6 @@ export class Talk {
       leaf = next;
     }
     this.conversation.leaf = leaf.id;
-    await this.#archive.save(this.conversation);
-  }
-
-  /** Ends the conversation with this message, for another to be added. */
-  endWith(message) {
-    this.conversation.leaf = message?.id ?? null;
-  }
-
-  async rename(title) {
-    Object.assign(this.conversation, { title, named: true });
     await this.#archive.save(this.conversation);
   }
 

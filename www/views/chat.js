@@ -91,7 +91,7 @@ class Chat extends HTMLElement {
   async ask({ text, files = [] }) {
     if (!this.#begin()) return;
     const talk = this.#talk;
-    const question = await talk.add(talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) });
+    const question = await this.#add(talk, talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) });
     await this.#answer(talk, question);
   }
 
@@ -138,7 +138,7 @@ class Chat extends HTMLElement {
   async answerFrom(message, begun) {
     if (!this.#begin()) return;
     const talk = this.#talk;
-    const answer = await talk.add(talk.parent(message), { role: "assistant", text: begun, model: this.#host.model?.short });
+    const answer = await this.#add(talk, talk.parent(message), { role: "assistant", text: begun, model: this.#host.model?.short });
     await this.#run(talk, answer);
   }
 
@@ -165,7 +165,7 @@ class Chat extends HTMLElement {
     if (!this.#begin()) return;
     const talk = this.#talk;
     const { files } = message;
-    const question = await talk.add(talk.parent(message), { role: "user", text, ...(files && { files }) });
+    const question = await this.#add(talk, talk.parent(message), { role: "user", text, ...(files && { files }) });
     await this.#answer(talk, question);
   }
 
@@ -193,8 +193,15 @@ class Chat extends HTMLElement {
     await ended;
   }
 
+  /** A message that is not kept is answered all the same. */
+  async #add(talk, parent, fields) {
+    const message = talk.add(parent, fields);
+    await talk.keep(message).catch(unkept);
+    return message;
+  }
+
   async #answer(talk, question) {
-    const answer = await talk.add(question, { role: "assistant", text: "", state: "writing", model: this.#host.model?.short });
+    const answer = await this.#add(talk, question, { role: "assistant", text: "", state: "writing", model: this.#host.model?.short });
     await this.#run(talk, answer);
   }
 
@@ -208,7 +215,7 @@ class Chat extends HTMLElement {
       this.#composer.focus();
     }
     run.addEventListener("end", ({ detail }) => this.#ended(run, detail));
-    run.addEventListener("unkept", () => notify("This browser has no room to keep the conversation. Export it, or delete others."), { once: true });
+    run.addEventListener("unkept", unkept, { once: true });
     this.#attach(run);
     announce(`${this.#host.model?.short ?? "The model"} is answering.`);
     await run.go(this.#host);
@@ -307,3 +314,7 @@ class Chat extends HTMLElement {
 }
 
 customElements.define("pl-chat", Chat);
+
+function unkept() {
+  notify("This browser has no room to keep the conversation. Export it, or delete others.");
+}

@@ -16,7 +16,8 @@ class InspectChoice extends HTMLElement {
   #subject;
   #place = 0;
   #choice;
-  #asked = 0;
+  /** Ends the question about a place when another is asked for. */
+  #asked = new AbortController();
   #sliders = Object.fromEntries(Object.entries(SLIDERS).map(([name, label]) => [name, slider(`choice-${name}`, label, RANGES[name])]));
   #where = h("p", { class: "hint" });
   #rows = h("tbody");
@@ -26,6 +27,7 @@ class InspectChoice extends HTMLElement {
   show(subject) {
     this.#subject = subject;
     this.#choice = undefined;
+    this.#asked.abort();
     if (!subject) return this.replaceChildren();
     const { analysis, settings } = subject;
     for (const [name, { set, input }] of Object.entries(this.#sliders)) {
@@ -47,17 +49,22 @@ class InspectChoice extends HTMLElement {
   /** Shows the choice of the token at this place. */
   async at(place) {
     const { lm, analysis } = this.#subject;
-    const asked = ++this.#asked;
+    this.#asked.abort();
+    const { signal } = (this.#asked = new AbortController());
     this.#place = Math.min(Math.max(1, place), analysis.tokens.length - 1);
     const ids = analysis.tokens.slice(0, this.#place).map(({ id }) => id);
     const before = analysis.tokens.slice(Math.max(0, this.#place - 8), this.#place).map(({ name }) => visible(name));
     this.#where.textContent = `After “…${before.join("")}” came “${visible(analysis.tokens[this.#place].name)}”.`;
-    const { candidates, name } = await candidatesAfter(lm, ids);
-    const names = await Promise.all(candidates.slice(0, SHOWN).map(({ id }) => name(id)));
-    // Another place may have been asked for meanwhile.
-    if (asked !== this.#asked || !this.isConnected) return;
-    this.#choice = { candidates, names, vocabulary: lm.info.vocabulary };
-    this.#draw();
+    try {
+      const { candidates, name } = await candidatesAfter(lm, ids, { signal });
+      const names = await Promise.all(candidates.slice(0, SHOWN).map(({ id }) => name(id)));
+      // Another place may have been asked for meanwhile.
+      if (signal.aborted || !this.isConnected) return;
+      this.#choice = { candidates, names, vocabulary: lm.info.vocabulary };
+      this.#draw();
+    } catch (error) {
+      if (!signal.aborted) this.#rest.textContent = error.message;
+    }
   }
 
   #draw() {

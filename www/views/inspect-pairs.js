@@ -1,5 +1,5 @@
 // <pl-inspect-pairs>: a sentence as a self-supervised model sees it in training:
-// each beginning of it, and the token that it has to foretell.
+// each beginning of it, and the token that it has to predict.
 
 import { pairsOf } from "../lib/analysis.js";
 import { h } from "../lib/dom.js";
@@ -19,7 +19,7 @@ class InspectPairs extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     const form = h("form", { class: "pairs-form", onsubmit: (event) => (event.preventDefault(), this.#run()) }, h("label", { for: "sentence" }, "A sentence"), this.#field, h("button", { class: "primary" }, "Show its pairs"));
-    const words = "Nobody labels anything: the text itself is the lesson. From each beginning of it the model foretells the next token, and its loss is −ln of the probability that it gave the right one.";
+    const words = "Nobody labels anything: the text itself is the lesson. From each beginning of it the model predicts the next token, and its loss is −ln of the probability that it gave the right one.";
     this.append(h("p", { class: "hint" }, words), form, this.#state, this.#table);
   }
 

@@ -88,7 +88,7 @@ class Inspect extends HTMLElement {
     const reading = new AbortController();
     this.#reading = reading;
     const { signal } = reading;
-    this.#say("Reading the answer once more, to see what the model foretold…");
+    this.#say("Reading the answer once more, to see what the model predicted…");
     try {
       const onProgress = ({ loaded, total }) => this.#say(`Reading: ${integer(loaded)} of ${integer(total)} tokens…`);
       const analysis = await analyse(lm, messages, message.text, { signal, onProgress });
@@ -109,7 +109,11 @@ class Inspect extends HTMLElement {
   /** Goes on from another token than the one that was taken. */
   async #choose({ ids }) {
     const { message } = this.#subject;
-    emit(this, "take", { message, text: await this.#lm.detokenize(ids) });
+    try {
+      emit(this, "take", { message, text: await this.#lm.detokenize(ids) });
+    } catch (error) {
+      this.#say(error.message);
+    }
   }
 
   #key(event) {

@@ -74,7 +74,7 @@ class InspectTokens extends HTMLElement {
     const rows = top.map((other) => this.#alternative(i, other));
     this.#detail.replaceChildren(
       h("p", {}, h("code", { class: "token-name" }, visible(name)), h("span", { class: "hint" }, `token ${integer(id)}, place ${integer(i)}`)),
-      h("p", { class: "hint" }, known ? `Probability ${percent(Math.exp(logprob))}, surprise −ln P = ${(-logprob).toFixed(4)}` : "Nothing stands before it, so nothing foretold it."),
+      h("p", { class: "hint" }, known ? `Probability ${percent(Math.exp(logprob))}, surprise −ln P = ${(-logprob).toFixed(4)}` : "Nothing stands before it, so nothing predicted it."),
       rows.length > 0 ? h("ol", { class: "alternatives", "aria-label": "Most probable here" }, ...rows) : "",
       known ? h("button", { type: "button", class: "quiet strong", onclick: () => emit(this, "look", i) }, "See this choice") : "",
     );

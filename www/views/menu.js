@@ -11,6 +11,7 @@ const MARGIN = 8;
  * @param {{label: string, icon?: string, checked?: boolean, danger?: boolean, act: () => void}[]} items
  */
 export function openMenu(button, items) {
+  const closed = new AbortController();
   const menu = h("div", { class: "menu", role: "menu", popover: "auto", "aria-label": button.getAttribute("aria-label") ?? button.textContent });
   for (const { label, icon: name, checked, danger, act } of items) {
     const role = checked === undefined ? "menuitem" : "menuitemradio";
@@ -28,11 +29,12 @@ export function openMenu(button, items) {
     button.ariaExpanded = "false";
     if (menu.contains(document.activeElement) || document.activeElement === document.body) button.focus();
     menu.remove();
+    closed.abort();
   });
   // In the part of the page that it belongs to; of a dialog all else is inert.
   (button.closest("dialog, aside, header") ?? document.body).append(menu);
   menu.showPopover();
-  window.addEventListener("resize", () => menu.isConnected && menu.hidePopover(), { once: true });
+  window.addEventListener("resize", () => menu.hidePopover(), { once: true, signal: closed.signal });
   button.ariaExpanded = "true";
   place(menu, button);
   (menu.querySelector("[aria-checked=true]") ?? menu.firstElementChild).focus();

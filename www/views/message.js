@@ -57,6 +57,8 @@ class Message extends HTMLElement {
   /** An answer begins, or goes on. */
   begin(words = "") {
     this.#state.textContent = this.#message.text ? "" : words;
+    this.querySelector("pl-problem")?.remove();
+    if (!this.#message.reasoning) this.#forgetThought();
     this.#foot.replaceChildren();
     this.#body.classList.add("streaming");
     this.#body.ariaBusy = "true";
@@ -154,11 +156,17 @@ class Message extends HTMLElement {
     this.replaceChildren(h("article", {}, h("h2", { class: "label" }, model ?? "Answer"), this.#thought, this.#body, this.#state, this.#foot));
   }
 
+  #forgetThought() {
+    this.#thought.hidden = true;
+    this.#thinking = undefined;
+    this.#reasoning.replaceChildren();
+  }
+
   #note() {
     const { state, text, trace } = this.#message;
-    if (state === "done") return text ? "" : "The model said nothing.";
+    if (state === "done") return text ? "" : "The model gave no answer.";
     if (state === "stopped" && !text) return "Stopped before the first word.";
-    if (state === "length") return `Cut off after ${integer(trace?.usage?.completion_tokens ?? 0)} tokens, the longest answer of the settings or the end of the context.`;
+    if (state === "length") return `Cut off after ${integer(trace?.usage?.completion_tokens ?? 0)} tokens: the limit in the settings, or the context is full.`;
     return NOTES[state];
   }
 

@@ -12,7 +12,7 @@ export function modelFacts(model, more = []) {
   const list = h("dl", { class: "facts" });
   const add = (term, ...detail) => list.append(h("div", {}, h("dt", {}, term), h("dd", {}, ...detail)));
   add("Model", model.name);
-  add("Size", model.bytes ? bytes(model.bytes) : "The server does not tell the size beforehand.");
+  add("Size", model.bytes ? bytes(model.bytes) : "unknown");
   add("From", originOf(model.url));
   add("Licence", ...licence(model));
   for (const row of more) add(...row);

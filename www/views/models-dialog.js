@@ -2,7 +2,7 @@
 // browser has kept, any other by its address or from a file. Sends "use" with a
 // model, "file" with a File, and "remove" with the url of a copy to delete.
 
-import { listed, modelAt, nameOf, originOf } from "../lib/catalog.js";
+import { listed, modelAt, originOf } from "../lib/catalog.js";
 import { fit, FIT_WORDS, memoryNeed } from "../lib/device.js";
 import { emit, h } from "../lib/dom.js";
 import { bytes } from "../lib/format.js";
@@ -55,7 +55,7 @@ class Models extends HTMLElement {
     const models = await listed().catch(() => []);
     const known = new Set(models.map(({ url }) => url));
     if (current && !known.has(current.url)) models.push(current), known.add(current.url);
-    for (const { url, bytes: size } of stored) if (!known.has(url)) models.push({ url, name: nameOf(url), bytes: size });
+    for (const { url, bytes: size } of stored) if (!known.has(url)) models.push({ ...(await modelAt(url)), bytes: size });
     const copies = new Map(stored.map((entry) => [entry.url, entry]));
     this.#list.replaceChildren(...models.map((model) => this.#card(model, copies.get(model.url), model.url === current?.url)));
     await this.#tellRoom();
@@ -106,7 +106,7 @@ class Models extends HTMLElement {
 
   async #tellRoom() {
     const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
-    this.#room.textContent = estimate?.quota ? `This browser gives this site ${bytes(estimate.quota)}; ${bytes(estimate.usage ?? 0)} of it are used.` : "";
+    this.#room.textContent = estimate?.quota ? `${bytes(estimate.usage ?? 0)} of ${bytes(estimate.quota)} used on this site.` : "";
   }
 }
 

@@ -10,10 +10,10 @@ const REDRAW_MS = 100;
 const TITLES = {
   start: (name) => `Starting ${name}`,
   download: (name) => `Downloading ${name}`,
-  wait: (name) => `Waiting for another tab, which stores ${name}`,
-  resume: (name) => `Going on with the download of ${name}`,
-  retry: (name) => `Asking again for ${name}`,
-  repair: (name) => `Mending the stored copy of ${name}`,
+  wait: (name) => `Another tab is downloading ${name}`,
+  resume: (name) => `Resuming the download of ${name}`,
+  retry: (name) => `Retrying ${name}`,
+  repair: (name) => `Repairing the stored copy of ${name}`,
   cache: (name) => `Loading ${name} from this device`,
   pack: (name) => `Preparing ${name}`,
 };

@@ -12,7 +12,8 @@ class Room extends HTMLElement {
    * @param {{ needed: number, available: number, models: { url: string, bytes: number }[] }} quota
    * @returns {Promise<string[] | "memory" | "fail">}
    */
-  ask({ needed, available, models }) {
+  async ask({ needed, available, models }) {
+    const names = await Promise.all(models.map(({ url }) => nameOf(url)));
     const lacking = needed - available;
     const chosen = new Set();
     const sum = h("p", { class: "hint", role: "status" });
@@ -23,9 +24,9 @@ class Room extends HTMLElement {
       sum.textContent = missing > 0 ? `${bytes(missing)} more have to go.` : "That is enough.";
       remove.disabled = missing > 0;
     };
-    const choice = ({ url, bytes: size }) => {
+    const choice = ({ url, bytes: size }, i) => {
       const box = h("input", { type: "checkbox", onchange: () => (box.checked ? chosen.add(url) : chosen.delete(url), count()) });
-      return h("li", {}, h("label", { class: "choice" }, box, h("span", {}, nameOf(url)), h("span", { class: "hint" }, bytes(size))));
+      return h("li", {}, h("label", { class: "choice" }, box, h("span", {}, names[i]), h("span", { class: "hint" }, bytes(size))));
     };
     const list = models.length > 0 && h("ul", { class: "choices", "aria-label": "Stored models" }, ...models.map(choice));
     const without = h("button", { class: models.length > 0 ? "" : "primary", value: "memory" }, "Run without storing");

@@ -1,5 +1,5 @@
 // <pl-sidebar>: the conversations, found by search, and what can be done with
-// each. Sends "begin", "chosen", "theme", "help" and "import".
+// each. Sends "chosen", "theme", "help" and "all".
 
 import { announce } from "../lib/announce.js";
 import { emit, h, iconButton } from "../lib/dom.js";
@@ -72,9 +72,26 @@ class Sidebar extends HTMLElement {
     }
     const parts = [...groups].map(([name, rows]) => h("section", {}, h("h2", {}, name), h("ul", {}, ...rows)));
     if (parts.length === 0) parts.push(h("p", { class: "hint" }, query ? "Nothing found." : "Conversations are kept here, in this browser alone."));
+    const back = this.#place();
     this.#list.replaceChildren(...parts);
     this.#mark();
+    back();
     if (speak) announce(found.length === 1 ? "1 conversation" : `${found.length} conversations`);
+  }
+
+  /** Where the focus is in the list; to be called when that is another one. */
+  #place() {
+    const row = document.activeElement?.closest("li");
+    if (!row || !this.#list.contains(row)) return () => {};
+    const rows = () => [...this.#list.querySelectorAll("li")];
+    const at = rows().indexOf(row);
+    const { hash } = row.querySelector("a");
+    const what = document.activeElement.localName;
+    return () => {
+      // A conversation that is gone leaves its place to the next.
+      const same = rows().find((other) => other.querySelector("a").hash === hash) ?? rows()[Math.min(at, rows().length - 1)];
+      (same?.querySelector(what) ?? this.#search).focus();
+    };
   }
 
   #row(conversation) {

@@ -53,10 +53,6 @@ class Thread extends HTMLElement {
     return [...this.#log.children].find((element) => element.message === message);
   }
 
-  get last() {
-    return this.#log.lastElementChild;
-  }
-
   /** The newest question's element. */
   get lastQuestion() {
     return [...this.#log.children].filter(({ message }) => message.role === "user").at(-1);

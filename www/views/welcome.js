@@ -54,7 +54,7 @@ function lacksRoom({ bytes: size }, copy, room) {
 function wanted(model, copy) {
   const size = model.bytes ?? copy?.total;
   if (!size) return "Download";
-  return copy?.bytes > 0 && copy.bytes < size ? `Download the other ${bytes(size - copy.bytes)}` : `Download ${bytes(size)}`;
+  return copy?.bytes > 0 && copy.bytes < size ? `Download the remaining ${bytes(size - copy.bytes)}` : `Download ${bytes(size)}`;
 }
 
 customElements.define("pl-welcome", Welcome);

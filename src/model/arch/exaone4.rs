@@ -2,7 +2,7 @@
 //! and keys. The 32B model, which is known by its 64 layers, has windows in three of four, and
 //! positions in these alone (LG AI Research, 2025).
 
-use super::super::config::{Config, Norm, NormPlace, QkNorm, RopeConfig};
+use super::super::config::{Config, Norm, NormPlace, QkNorm};
 use super::super::keys::Keys;
 use crate::Result;
 
@@ -13,7 +13,7 @@ pub(super) fn config(keys: &Keys) -> Result<Config> {
     let mut config = Config {
         norm_place: NormPlace::After,
         qk_norm: QkNorm::Heads,
-        ropes: vec![RopeConfig { ..rope }],
+        ropes: vec![rope],
         ..config
     };
     if n_layers == 64 {
