@@ -90,6 +90,7 @@ test("abort while the engine's own files are on their way, and the next load is 
     return outcomes;
   }, url);
   assert.deepEqual(stalled, ["aborted", "aborted"]);
+  for (let i = 0; i < 40 && page.workers().length > 0; i++) await page.waitForTimeout(50); // told late
   assert.equal(page.workers().length, 0);
   server.unroute(binary);
   assert.equal(await page.evaluate((url) => load(url, { variant: "simd" }).then((lm) => lm.info.variant), url), "simd");

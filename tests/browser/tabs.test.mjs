@@ -126,7 +126,7 @@ test("a session is saved by the tab whose tokens are in the cache, and by no oth
   assert.ok((await one.evaluate(save)).value.tokens >= 6);
   assert.equal(await two.evaluate(completionLength), 4);
   assert.equal((await one.evaluate(save)).error?.code, "session_displaced");
-  assert.equal((await one.evaluate(storedRecords)).filter(({ store }) => store === "parts").length, 1, "nothing of the other's is stored");
+  assert.equal((await one.evaluate(() => storedRecords())).filter(({ store }) => store === "parts").length, 1, "nothing of the other's is stored");
   assert.equal(await one.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
   assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
 });

@@ -20,7 +20,7 @@ const downloads = () => server.requests(REAL_MODEL).filter(({ method }) => metho
 /** Where to leave pictures of what is shown, if anywhere. */
 const PICTURES = process.env.PAGELM_PICTURES;
 /** In Brotli; the README says so. */
-const BEFORE_CONSENT = 20_000;
+const BEFORE_CONSENT = 25_000;
 const EXAMPLES = ["plain", "docs", "blog", "csp", "cross-origin", "react", "vue"];
 /** The same server by its other name: another origin, with a store of its own. */
 const elsewhere = server.origin.replace("127.0.0.1", "localhost");
