@@ -176,8 +176,9 @@ describe("the example pages", needsRealModel(), () => {
     await page.evaluate(() => {
       const far = document.createElement("page-lm");
       for (const [name, value] of [["inline", ""], ["model", "../../models/far.gguf"]]) far.setAttribute(name, value);
-      far.style.marginTop = "3000px";
-      document.body.append(far);
+      const space = document.createElement("div");
+      space.style.height = "3000px";
+      document.body.append(space, far);
     });
     await page.waitForTimeout(300);
     assert.equal(server.count("models/far.gguf"), 0);
