@@ -149,31 +149,39 @@ describe("no room", async () => {
   // Without a length there is nothing to compare before the first write that fails.
   const untold = server.route("models/untold.gguf", new routes.FaultyFile(padded(2), { length: false }).handler);
 
-  test("is told with the bytes, nothing counts as complete, and running from memory helps", async (t) => {
+  test("is told with the bytes, nothing counts as complete, running from memory helps, and other models stay", async (t) => {
     const page = await site.blank(t);
     const session = await page.context().newCDPSession(page);
+    // Before the first write: Chromium's database goes by the room that it has once been told of.
     await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 10 * MiB });
+    const other = server.route("models/other.gguf", routes.bytes(tiny));
+    await page.evaluate((url) => load(url).then((lm) => lm.unload()), other);
     const asked = await page.evaluate(async (url) => {
       const asked = [];
       const outcomes = [];
-      for (const decision of [undefined, "fail", "evict", "memory"]) {
+      // To delete none is to fail; what is asked about is the other model alone.
+      for (const decision of [undefined, "fail", [], "memory"]) {
         const onQuota = decision && ((quota) => (asked.push(quota), decision));
         outcomes.push((await attempt(() => load(url, { onQuota }).then((lm) => lm.unload()))).error);
       }
       return { asked, outcomes };
     }, url);
-    const [alone, fail, evict, memory] = asked.outcomes;
-    for (const error of [alone, fail, evict]) assert.equal(error?.code, "storage_full", JSON.stringify(error));
+    const [alone, fail, none, memory] = asked.outcomes;
+    for (const error of [alone, fail, none]) assert.equal(error?.code, "storage_full", JSON.stringify(error));
     // Chromium does not tell of the narrowed quota before a write fails; what is stored by then stays.
     assert.ok(alone.data.needed <= body.length && alone.data.available < alone.data.needed, JSON.stringify(alone.data));
     assert.equal(memory, undefined);
     assert.equal(asked.asked.length, 3);
-    assert.deepEqual(asked.asked.map(({ models }) => models), [[], [], []]);
+    assert.deepEqual(asked.asked.map(({ models }) => models.map(({ url }) => url)), [[other], [other], [other]]);
 
     const { error } = await page.evaluate((url) => attempt(() => load(url, { record_mb: 1 }).then(() => "loaded")), untold);
     assert.equal(error?.code, "storage_full", JSON.stringify(error));
     assert.ok(error.data.needed > error.data.available);
-    assert.deepEqual((await page.evaluate(() => PageLM.models())).filter((model) => model.complete), []);
+    const complete = (await page.evaluate(() => PageLM.models())).filter((model) => model.complete);
+    assert.deepEqual(complete.map(({ url }) => url), [other]);
+    const requests = server.count("models/other.gguf");
+    await page.evaluate((url) => load(url).then((lm) => lm.unload()), other);
+    assert.equal(server.count("models/other.gguf"), requests, "the other model is not the stored one");
     await page.evaluate((url) => load(url, { cache: false }).then(() => undefined), url);
     assert.equal(await page.evaluate(completionLength), 4);
 
@@ -182,6 +190,49 @@ describe("no room", async () => {
     assert.ok((await page.evaluate(() => PageLM.models())).some((model) => model.url === url && model.complete));
   });
 });
+
+describe("the browser clears the site's storage", async () => {
+  const site = await openSite({ onDisk: true });
+  const { server } = site;
+  const url = server.route("models/evicted.gguf", routes.bytes(padded(2)));
+
+  test("a loaded model answers again, and is fetched once more, also by the next visit", async (t) => {
+    const page = await site.blank(t);
+    const session = await page.context().newCDPSession(page);
+    const clear = () => session.send("Storage.clearDataForOrigin", { origin: server.origin, storageTypes: "all" });
+    const requests = () => server.count("models/evicted.gguf");
+    const loadTwice = async () => {
+      for (let i = 0; i < 2; i++) await page.evaluate((url) => PageLM.load(url).then((lm) => lm.unload()), url);
+    };
+    await loadTwice();
+    assert.equal(requests(), 1);
+    await page.evaluate((url) => load(url).then(() => undefined), url);
+    await clear();
+    assert.deepEqual(await page.evaluate(() => PageLM.models()), []);
+    // Chromium lets go of the site's locks as well, by which the page knows that its worker
+    // lives: one request may be told of it, and the next one loads the model again.
+    const first = await page.evaluate(`attempt(${completionLength})`);
+    if (first.error) assert.equal(first.error.code, "worker_crashed");
+    assert.equal(await page.evaluate(completionLength), 4);
+    await page.evaluate(() => lm.unload());
+    await loadTwice();
+    assert.equal(requests(), 2, "while it is open");
+    await page.goto("about:blank");
+    await clear();
+    await page.goto(server.url("helpers.html"));
+    await ready(page);
+    assert.deepEqual(await page.evaluate(() => PageLM.models()), []);
+    await loadTwice();
+    assert.equal(requests(), 3, "between visits");
+  });
+});
+
+/** A sound model of some MiB that do not shrink when the database compresses what it stores. */
+function padded(n) {
+  const model = tinyLlama();
+  model.metadata["general.padding"] = array("i32", new Int32Array(PADDING.buffer, 4096 * n, 6 * MiB));
+  return writeGguf(model);
+}
 
 async function blockSiteData(profile) {
   const block = 2; // Chromium's CONTENT_SETTING_BLOCK

@@ -15,8 +15,8 @@ const site = await openSite();
 const { server } = site;
 const tinyUrl = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
 
-test("five tabs hold one copy of the weights, take turns, and lose nothing when the owner goes", needsRealModel(), async (t) => {
-  const { context, tabs } = await openTabs(t, 5);
+for (const count of [2, 5]) test(`${count} tabs hold one copy of the weights, take turns, and lose nothing when the owner goes`, needsRealModel(), async (t) => {
+  const { context, tabs } = await openTabs(t, count);
   const read = process.platform === "linux" ? await rendererMemory(context) : null;
   const empty = read && (await settled(read));
   const requests = server.count(REAL_MODEL);
@@ -31,8 +31,9 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   if (read) {
     const file = statSync(REAL_MODEL_FILE).size;
     const all = (await settled(read)) - empty;
-    t.diagnostic(`five tabs: ${(all / MiB).toFixed(1)} MiB above empty pages, ${(all / file).toFixed(2)} times the file`);
-    assert.ok(all < 2 * file, `${all} bytes`);
+    t.diagnostic(`${count} tabs: ${(all / MiB).toFixed(1)} MiB above empty pages, ${(all / file).toFixed(2)} times the file`);
+    // With what the debugging protocol keeps; a second copy would make it more than twice the file.
+    assert.ok(all < 1.8 * file, `${all} bytes`);
   }
 
   // The same answer everywhere, token by token.
@@ -43,7 +44,8 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   }
 
   // One tab asks eight times, another once, a little later: it waits for one turn, not for all.
-  const many = others[0].evaluate(async () => {
+  const [busy, late] = [others[0], others[1] ?? owner];
+  const many = busy.evaluate(async () => {
     const ends = [];
     const onProgress = () => (globalThis.underWay = true);
     await Promise.all(Array.from({ length: 8 }, () => lm.completions.create({ prompt: "Once", max_tokens: 24, ignore_eos: true, onProgress }).then(() => ends.push(Date.now()))));
@@ -51,7 +53,7 @@ test("five tabs hold one copy of the weights, take turns, and lose nothing when 
   });
   await others[0].waitForFunction(() => globalThis.underWay);
   const asked = Date.now();
-  const one = await others[1].evaluate(() => lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).then(() => Date.now()));
+  const one = await late.evaluate(() => lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).then(() => Date.now()));
   const ends = await many;
   const between = ends.filter((end) => end > asked && end < one).length;
   assert.ok(between <= 2, `${between} of the other's came first`);
