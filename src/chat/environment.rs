@@ -5,7 +5,7 @@ use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::limits::{MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION};
-use super::{json, methods};
+use super::{filters, json, methods};
 use crate::Error;
 
 /// The engine with Hugging Face's settings and our limits.
@@ -26,6 +26,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_unknown_method_callback(methods::call);
     environment.remove_global("debug");
     environment.add_filter("tojson", json::tojson);
+    filters::add_to(&mut environment);
     environment.add_function("raise_exception", raise_exception);
     // In Python, strings and mappings have a length and can be subscripted.
     environment.add_test("sequence", |value: &Value| {

@@ -72,7 +72,7 @@ fn non_empty(separator: &str) -> Result<&str, Error> {
 const MAX_WIDTH: usize = 1 << 16;
 
 /// `str.ljust`, `rjust`, `center` (with a fill character) and `zfill`.
-fn pad(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
+pub(super) fn pad(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
     let (width, given): (usize, Option<&str>) = from_args(args)?;
     if width > MAX_WIDTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "too wide"));

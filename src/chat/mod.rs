@@ -12,6 +12,7 @@
 mod clock;
 mod content;
 mod environment;
+mod filters;
 mod generation;
 mod json;
 mod limits;

@@ -88,7 +88,10 @@ fn put(table: Table, out: &mut [u8; TABLE4_BLOCK], r: usize, block: &Block) {
         out[(j * PANEL_ROWS + r) * 4..][..4].copy_from_slice(&bytes);
     }
     let sum: i16 = block.q.iter().map(|&q| table.levels()[q as usize] as i16).sum();
-    out[D + 2 * r..][..2].copy_from_slice(&f16::from_f32(block.d).to_le_bytes());
+    // Scales of MXFP4 go from 2^-128 to 2^127, f16 from 2^-24 to 2^15, exactly. What is smaller
+    // becomes 0, weights below 12 · 2^-25; of what no model has, the largest is as good as any.
+    let d = f16::from_f32(block.d.min(f16::MAX.to_f32()));
+    out[D + 2 * r..][..2].copy_from_slice(&d.to_le_bytes());
     out[SUM + 2 * r..][..2].copy_from_slice(&sum.to_le_bytes());
 }
 

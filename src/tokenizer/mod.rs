@@ -82,6 +82,7 @@ impl Tokenizer {
             return Err(unusable("tokenizer.ggml.tokens"));
         }
         let types = token_type::read(metadata, n_vocab)?;
+        let is_control = |of: &TokenType| of.is(TokenType::CONTROL);
         let mut vocabulary = Vocabulary { texts, types };
 
         let id = |key: &str, default: Option<u32>| -> Result<Option<u32>> {
@@ -89,10 +90,13 @@ impl Tokenizer {
             let given = metadata.opt_u32(key)?.filter(in_range);
             Ok(given.or(default.filter(in_range)))
         };
-        // SentencePiece's own numbering; byte-level vocabularies have no common one.
+        // SentencePiece's own numbering. Byte-level vocabularies have no common one: llama.cpp
+        // takes Falcon's, which is right where that token is no text.
+        let falcon = Some(11).filter(|i| vocabulary.types.get(*i as usize).is_some_and(is_control));
         let (default_bos, default_eos) = match model {
             "llama" => (Some(1), Some(2)),
             "t5" => (None, Some(1)),
+            "gpt2" => (falcon, falcon),
             _ => (None, None),
         };
         let bos = id("tokenizer.ggml.bos_token_id", default_bos)?;

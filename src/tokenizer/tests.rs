@@ -100,6 +100,22 @@ fn bos_and_eos_as_the_file_says() {
 }
 
 #[test]
+fn without_ids_the_end_is_the_eleventh_if_it_is_no_text() {
+    let build = |of_11: i32| {
+        let tokens: Vec<String> = (0..12).map(|i| format!("t{i}")).collect();
+        let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let mut types = vec![1; 12];
+        types[11] = of_11;
+        let types = ("token_type", Value::Array(Array::I32(types)));
+        byte_level(vec![("tokens", strings(&tokens)), types, ("merges", strings(&[]))])
+    };
+    let control = build(3).expect("builds");
+    assert_eq!((control.bos(), control.eos()), (Some(11), Some(11)));
+    assert!(control.is_end_of_generation(11));
+    assert_eq!(build(1).expect("builds").eos(), None);
+}
+
+#[test]
 fn whole_words_are_not_merged_where_the_rules_say_so() {
     let merges = || ("merges", strings(&["b c"]));
     let tokens = || ("tokens", strings(&["a", "b", "c", "bc", "ab", "abc"]));
