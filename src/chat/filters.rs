@@ -21,8 +21,13 @@ fn center(text: &str, width: Option<usize>) -> Result<Value, Error> {
 
 /// `truncate(length=255, killwords=False, end="...", leeway=5)`.
 fn truncate(text: &str, args: Rest<Value>) -> Result<String, Error> {
-    type Given<'a> = (Option<usize>, Option<bool>, Option<&'a str>, Option<usize>, Kwargs);
-    let (length, kill_words, end, leeway, named): Given = from_args(&args)?;
+    type Given<'a> = (Option<usize>, Option<bool>, Option<&'a str>, Option<usize>);
+    let named = args.last().filter(|last| last.is_kwargs()).cloned();
+    let by_place = &args[..args.len() - usize::from(named.is_some())];
+    let named = Kwargs::try_from(
+        named.unwrap_or_else(|| Kwargs::from_iter::<[(&str, Value); 0]>([]).into()),
+    )?;
+    let (length, kill_words, end, leeway): Given = from_args(by_place)?;
     let length = length.or(named.get("length")?).unwrap_or(255);
     let kill_words = kill_words.or(named.get("killwords")?).unwrap_or(false);
     let end = end.or(named.get("end")?).unwrap_or("...");

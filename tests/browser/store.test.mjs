@@ -227,13 +227,6 @@ describe("the browser clears the site's storage", async () => {
   });
 });
 
-/** A sound model of some MiB that do not shrink when the database compresses what it stores. */
-function padded(n) {
-  const model = tinyLlama();
-  model.metadata["general.padding"] = array("i32", new Int32Array(PADDING.buffer, 4096 * n, 6 * MiB));
-  return writeGguf(model);
-}
-
 async function blockSiteData(profile) {
   const block = 2; // Chromium's CONTENT_SETTING_BLOCK
   await mkdir(path.join(profile, "Default"), { recursive: true });
