@@ -232,7 +232,8 @@ export class PageLMElement extends HTMLElement {
   #offer() {
     this.#sight.disconnect();
     if (!this.isConnected || !this.#isShown) return;
-    if (this.hasAttribute("inline")) this.#sight.observe(this);
+    // The panel, not the element: without its style that lies where it will not stay.
+    if (this.hasAttribute("inline")) this.#sight.observe(this.#view.panel);
     else this.#prepare().catch(() => {});
   }
 

@@ -1,7 +1,5 @@
 // The turns of one widget's chat, and how a question is asked.
 
-import { groundedQuestion, passages, relevant } from "./passages.js";
-
 /** Tokens that passages may take, at most, and of the context. */
 const MOST_PASSAGES = 900;
 const SHARE_OF_CONTEXT = 0.4;
@@ -24,8 +22,8 @@ export class Conversation {
   async ask(lm, question, { system, context, ...request }, { signal, onProgress, onText }) {
     // What is cleared meanwhile stays cleared.
     const { messages: turns } = this;
-    const sources = context ? await this.#sources(lm, context, question) : [];
-    const asked = { role: "user", content: groundedQuestion(question, sources, document.title) };
+    const { sources, content } = context ? await this.#grounded(lm, context, question) : { sources: [], content: question };
+    const asked = { role: "user", content };
     const before = turns.map(({ role, content }) => ({ role, content }));
     let text = "";
     let last;
@@ -51,14 +49,17 @@ export class Conversation {
     return { text, sources: links(sources), finish_reason: finish_reason ?? "abort", usage: last?.usage, timings: last?.timings };
   }
 
-  async #sources(lm, context, question) {
+  /** The passages that a question is about, and the question with them. What finds them is fetched by now. */
+  async #grounded(lm, context, question) {
+    const { groundedQuestion, passages, relevant } = await import("./passages.js");
     const earlier = this.messages.findLast(({ role }) => role === "user")?.content ?? "";
     const budget = Math.min(MOST_PASSAGES, Math.floor(lm.info.context * SHARE_OF_CONTEXT));
     const measure = async (text) => (await lm.tokenize(text)).length;
     const all = passages(context);
     const found = await relevant(all, question, measure, budget);
     // "And how much is it?" is about what was asked before.
-    return found.length > 0 || earlier === "" ? found : relevant(all, earlier, measure, budget);
+    const sources = found.length > 0 || earlier === "" ? found : await relevant(all, earlier, measure, budget);
+    return { sources, content: groundedQuestion(question, sources, document.title) };
   }
 }
 

@@ -144,6 +144,11 @@ export class View {
     this.#sheet("error", text, ...retry);
   }
 
+  /** The chat itself; hidden until it has its style. */
+  get panel() {
+    return this.#parts.panel;
+  }
+
   /** Takes the sheet away. */
   dismiss() {
     const held = this.#parts.sheet.contains(this.#focused);
