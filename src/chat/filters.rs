@@ -1,16 +1,15 @@
 //! Filters of jinja2 that the engine lacks.
 
 use super::methods;
-use minijinja::value::{Kwargs, Rest, from_args};
+use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, Value};
 use minijinja_contrib::globals;
 
-/// Adds them, and jinja2's global functions.
+/// Adds them, and jinja2's `joiner`.
 pub(super) fn add_to(environment: &mut Environment) {
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
     environment.add_filter("wordcount", |text: &str| words(text));
-    environment.add_function("cycler", globals::cycler);
     environment.add_function("joiner", globals::joiner);
 }
 
@@ -19,19 +18,18 @@ fn center(text: &str, width: Option<usize>) -> Result<Value, Error> {
     methods::pad(text, "center", &[Value::from(width.unwrap_or(80))])
 }
 
-/// `truncate(length=255, killwords=False, end="...", leeway=5)`.
-fn truncate(text: &str, args: Rest<Value>) -> Result<String, Error> {
-    type Given<'a> = (Option<usize>, Option<bool>, Option<&'a str>, Option<usize>);
-    let named = args.last().filter(|last| last.is_kwargs()).cloned();
-    let by_place = &args[..args.len() - usize::from(named.is_some())];
-    let named = Kwargs::try_from(
-        named.unwrap_or_else(|| Kwargs::from_iter::<[(&str, Value); 0]>([]).into()),
-    )?;
-    let (length, kill_words, end, leeway): Given = from_args(by_place)?;
+/// `truncate(length=255, killwords=False, end="...")`, and `leeway=5` by its name.
+fn truncate(
+    text: &str,
+    length: Option<usize>,
+    kill_words: Option<bool>,
+    end: Option<&str>,
+    named: Kwargs,
+) -> Result<String, Error> {
     let length = length.or(named.get("length")?).unwrap_or(255);
     let kill_words = kill_words.or(named.get("killwords")?).unwrap_or(false);
     let end = end.or(named.get("end")?).unwrap_or("...");
-    let leeway = leeway.or(named.get("leeway")?).unwrap_or(5);
+    let leeway = named.get::<Option<usize>>("leeway")?.unwrap_or(5);
     named.assert_all_used()?;
     if text.chars().count() <= length.saturating_add(leeway) {
         return Ok(text.to_owned());
@@ -68,10 +66,9 @@ mod tests {
             ("{{ 'foo bar baz qux'|truncate(9, True) }}", "foo ba..."),
             ("{{ 'foo bar baz qux'|truncate(11) }}", "foo bar baz qux"),
             ("{{ 'foo bar baz qux'|truncate(11, leeway=0, end='…') }}", "foo bar…"),
-            ("{{ 'foo bar baz qux'|truncate(11, False, '...', 0) }}", "foo bar..."),
+            ("{{ 'foo bar baz qux'|truncate(11, False, '...', leeway=0) }}", "foo bar..."),
             ("{{ 'One, two_2 – drei.'|wordcount }}", "3"),
             ("{% set j = joiner(', ') %}{% for x in [1, 2] %}{{ j() }}{{ x }}{% endfor %}", "1, 2"),
-            ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}", "aba"),
         ] {
             assert_eq!(environment.render_str(template, ()).unwrap(), expected, "{template}");
         }
