@@ -180,7 +180,8 @@ export class PageLMElement extends HTMLElement {
       system: this.getAttribute("system"),
       context: this.getAttribute("context"),
       max_tokens: this.#number("max-tokens") ?? MAX_TOKENS,
-      temperature: this.#number("temperature") ?? undefined,
+      // What is grounded in a page should say what the page says.
+      temperature: this.#number("temperature") ?? 0,
     };
   }
 

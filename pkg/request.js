@@ -40,8 +40,8 @@ export function abortSignal(signal) {
   return signal ?? undefined;
 }
 
-/** `values`, which must be iterable, as an array. */
+/** `values`, which must be iterable and no text, as an array. */
 export function list(name, values) {
-  if (typeof values?.[Symbol.iterator] !== "function") throw badRequest(`\`${name}\` must be an array`);
+  if (typeof values === "string" || typeof values?.[Symbol.iterator] !== "function") throw badRequest(`\`${name}\` must be an array`);
   return plain([...values]);
 }
