@@ -7,6 +7,9 @@ import { startWorker } from "./worker-start.js";
 /** Kept apart from the address below, which bundlers take for a file to copy. */
 const HERE = import.meta.url;
 
+/** A worker that does not say for so long that it lives has ended. */
+const PATIENCE_MS = 500;
+
 /** One worker, and the requests that it has not ended yet. */
 export class Connection {
   #worker;
@@ -16,6 +19,8 @@ export class Connection {
   #ended = null;
   /** Ends the watch over the worker's life. */
   #watch = new AbortController();
+  /** Runs while it is not known whether the worker lives. */
+  #doubt;
   /** Whether it has ended by itself. */
   crashed = false;
 
@@ -97,8 +102,15 @@ export class Connection {
 
   /** The worker holds a lock as long as it lives, however it ends: a browser may end it without a word. */
   #watchOver(lock) {
+    clearTimeout(this.#doubt);
     const { signal } = this.#watch;
-    navigator.locks.request(lock, { signal }, () => this.#crash("the browser has ended it")).catch(() => {});
+    navigator.locks.request(lock, { signal }, () => this.#suspect()).catch(() => {});
+  }
+
+  /** The lock is free: the worker has ended, or the browser has cleared the site's storage, and all locks with it. */
+  #suspect() {
+    this.#worker.postMessage({ type: REQUEST.PING });
+    this.#doubt = setTimeout(() => this.#crash("the browser has ended it"), PATIENCE_MS);
   }
 
   /** An exception was not caught there; or, without a message, its script did not load. */
@@ -116,6 +128,7 @@ export class Connection {
     this.#ended = later;
     this.crashed = later === crashed;
     this.#watch.abort();
+    clearTimeout(this.#doubt);
     this.#worker.terminate();
     for (const pending of [...this.#pending.values()]) pending.reject(now);
   }

@@ -25,6 +25,8 @@ export const REQUEST = Object.freeze({
   /** That so many deltas have been read of a completion with a `window`. */
   READ: "read",
   ABORT: "abort",
+  /** Has no id: whether the worker lives. The answer is ALIVE, with another lock. */
+  PING: "ping",
 });
 
 /** What the worker answers. */

@@ -3,7 +3,7 @@
 
 import { PageLMError, engineNotLoaded } from "./errors.js";
 import { GLUE } from "./glue.js";
-import { ANSWER } from "./protocol.js";
+import { ANSWER, REQUEST } from "./protocol.js";
 import { enterTeam, makeHelpers, sharedMemory } from "./threads.js";
 import { chooseVariant, compile } from "./variants.js";
 
@@ -18,6 +18,7 @@ function runEngine() {
   let waiting = null;
   let engine = null;
   self.addEventListener("message", async ({ data }) => {
+    if (data.type === REQUEST.PING) return holdLock();
     if (engine) return engine.receive(data);
     if (waiting) return waiting.push(data);
     waiting = [data];

@@ -123,7 +123,7 @@ class TestServer {
   }
 
   async #answer(request, response) {
-    const pathname = decodeURIComponent(new URL(request.url, this.origin).pathname);
+    const pathname = decoded(new URL(request.url, this.origin).pathname);
     const entry = { method: request.method, path: pathname, range: request.headers.range, status: 0 };
     this.#requests.push(entry);
     response.on("close", () => (entry.status = response.statusCode));
@@ -207,6 +207,15 @@ export function parseRange(header, size) {
 export function sendText(response, status, text, type = "text/plain; charset=utf-8") {
   response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
   response.end(text);
+}
+
+/** Without %-escapes, where they are whole; else no file has such a name. */
+function decoded(pathname) {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname;
+  }
 }
 
 function setHeaders(response, headers) {
