@@ -16,8 +16,8 @@ export interface LoadOptions {
   /** Positions of the KV cache. By default what the model was trained for, at most 4096. */
   context?: number | undefined;
   /**
-   * How keys and values are kept. Default: `"f16"`. `"q8"` takes half the memory and is two to
-   * three times as fast at long contexts, with errors about those of 8-bit activations. `"f32"`
+   * How keys and values are kept. Default: `"f16"`. `"q8"` takes half the memory and is about
+   * twice as fast at long contexts, with small errors. `"f32"`
    * takes twice the memory.
    */
   kv_cache?: KvType | undefined;

@@ -13,7 +13,7 @@ pub enum KvType {
     #[default]
     F16,
     /// 8 bits with a scale for each head of a position: a quarter, and the fastest at long
-    /// contexts. The errors are about those of 8-bit activations.
+    /// contexts, with small errors.
     Q8,
 }
 
