@@ -11,7 +11,7 @@ import { icon } from "../lib/icons.js";
 class Models extends HTMLElement {
   #list = h("ul", { class: "cards", "aria-label": "Models" });
   #room = h("p", { class: "hint" });
-  #address = h("input", { id: "model", type: "text", inputMode: "url", required: true, placeholder: "https://…/model.gguf", spellcheck: false, autocomplete: "off", "aria-describedby": "model-hint model-problem" });
+  #address = h("input", { id: "model", type: "text", inputMode: "url", required: true, placeholder: "https://…", spellcheck: false, autocomplete: "off", "aria-describedby": "model-hint model-problem" });
   #problem = h("p", { id: "model-problem", class: "hint alarm", role: "alert" });
   #file = h("input", { type: "file", accept: ".gguf", hidden: true, onchange: () => this.#chosen() });
   #dialog;

@@ -27,7 +27,7 @@ class Settings extends HTMLElement {
   #system = h("textarea", { id: "system", rows: 3, dir: "auto", "aria-describedby": "system-hint" });
   #suits = h("p", { class: "hint", id: "system-hint" });
   #longest = h("input", { id: "max_tokens", type: "number", min: RANGES.max_tokens[0], max: RANGES.max_tokens[1], inputMode: "numeric", required: true });
-  #policy = h("select", { id: "context_policy" }, h("option", { value: "shift" }, "Forget the oldest, and go on"), h("option", { value: "stop" }, "Stop, and say so"));
+  #policy = h("select", { id: "context_policy" }, h("option", { value: "shift" }, "Forget the oldest"), h("option", { value: "stop" }, "Stop, and say so"));
   #seed = h("input", { id: "seed", type: "number", inputMode: "numeric", placeholder: "Another for each answer", "aria-describedby": "seed-hint" });
   #sliders = Object.fromEntries(Object.entries(NUMBERS).map(([name, [label, words]]) => [name, slider(name, label, RANGES[name], words)]));
   #theme = h("select", { id: "theme", onchange: () => emit(this, "theme", this.#theme.value) }, ...Object.entries(THEMES).map(([value, words]) => h("option", { value }, words)));

@@ -29,7 +29,7 @@ class Welcome extends HTMLElement {
         h("button", { type: "button", onclick: () => emit(this, "choose") }, "Choose another model"),
       ),
       !model.id && !model.kind && !stored && this.#checkButton(),
-      h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time under “Model”."),
+      h("p", { class: "note" }, stored ? "This browser has kept the model." : "It is fetched once and stays in this browser. You can delete it at any time: its name, above, opens the list."),
     ];
     this.replaceChildren(...parts.filter(Boolean));
   }
