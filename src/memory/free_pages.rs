@@ -68,9 +68,9 @@ impl FreePages {
         }
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.ranges[..self.n].iter().map(|range| range.end - range.start).sum()
+    /// The most that are together.
+    pub(super) fn largest(&self) -> usize {
+        self.ranges[..self.n].iter().map(|range| range.end - range.start).max().unwrap_or(0)
     }
 
     fn remove(&mut self, at: usize) {
@@ -85,6 +85,12 @@ mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};
 
+    impl FreePages {
+        fn count(&self) -> usize {
+            self.ranges[..self.n].iter().map(|range| range.end - range.start).sum()
+        }
+    }
+
     #[test]
     fn neighbours_are_joined_if_they_are_alike() {
         let mut free = FreePages::new();
@@ -94,7 +100,7 @@ mod tests {
         assert_eq!((free.n, free.count()), (1, 30));
         assert_eq!(free.take(10), Some((10, true)));
         free.put(15..20, false);
-        assert_eq!((free.n, free.count()), (2, 25));
+        assert_eq!((free.n, free.count(), free.largest()), (2, 25, 20));
         assert_eq!(free.take(21), None, "unlike neighbours are not joined");
         assert_eq!(free.take(5), Some((15, false)), "touched ones first");
         assert_eq!(free.take(20), Some((20, true)));

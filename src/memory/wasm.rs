@@ -102,15 +102,18 @@ fn grow(count: usize) -> Option<usize> {
     }
 }
 
-/// Makes room for so many bytes; how many there is room for.
+/// Makes room for so many bytes in one place; how many there is room for. Of what is free in
+/// small places, a large piece that comes last could have none.
 pub(super) fn reserve(bytes: u64) -> u64 {
     let wanted = bytes.div_ceil(PAGE as u64);
-    let mut have = FREE.with(|free| free.count()) as u64;
+    let mut have = FREE.with(|free| free.largest()) as u64;
     while have < wanted {
         let step = STEP.min((wanted - have) as usize);
         let Some(first) = grow(step) else { break };
-        FREE.with(|free| free.put(first..first + step, true));
-        have += step as u64;
+        have = FREE.with(|free| {
+            free.put(first..first + step, true);
+            free.largest()
+        }) as u64;
     }
     have * PAGE as u64
 }
