@@ -129,9 +129,7 @@ impl ByteLevel for Relaxed {
         // SAFETY: by the caller.
         unsafe {
             match dot_instruction() {
-                Some(Second::Unsigned) => {
-                    byte_tile::<R>(q, stride, keys, words, |q, key, acc| dot::<false>(q, key, acc))
-                }
+                Some(Second::Unsigned) => byte_tile::<R>(q, stride, keys, words, dot::<false>),
                 Some(Second::Signed) => {
                     let sign = opaque(u8x16_splat(KEY_OFFSET));
                     byte_tile::<R>(q, stride, keys, words, |q, key, acc| {
