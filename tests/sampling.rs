@@ -1,5 +1,7 @@
 //! The sampler from outside: distributions, reproducibility, odd logits, cost.
 
+#![cfg(not(target_arch = "wasm32"))] // counts with an allocator of its own
+
 mod allocations;
 
 use pagelm::sampling::{Dry, Mirostat, Sampler, SamplingParams, Xtc, log_softmax_at, top_logprobs};
