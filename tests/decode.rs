@@ -1,4 +1,5 @@
-//! Decoding allocates nothing but the text of a token, whatever the layers are.
+//! Decoding holds no more memory than the text of a token and a few iterators, whatever the layers
+//! are.
 
 #![cfg(not(target_arch = "wasm32"))] // counts with an allocator of its own
 

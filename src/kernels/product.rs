@@ -60,6 +60,10 @@ pub(crate) struct Q8;
 /// 4 bits that are places in the table of `T`.
 pub(crate) struct Table4<T>(PhantomData<T>);
 
+/// Blocks of a [`Table4`] that are summed together, by [`Weights::rows`] as by
+/// [`Weights::tile4`]: so a token comes to the same alone and among others.
+const BATCH: usize = 8;
+
 /// What the nibbles of a [`Table4`] mean.
 pub(crate) trait Levels {
     /// Levels, to be multiplied by a block's scale.
@@ -150,7 +154,6 @@ impl<L: Level, T: Levels> Weights<L> for Table4<T> {
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
-        const BATCH: usize = 8;
         let mut q8 = MaybeUninit::<[[u8; Q8_BLOCK]; BATCH]>::uninit();
         panels.map(|panel| {
             let mut sum = [F32x4::zero(); 2];
@@ -178,8 +181,17 @@ impl<L: Level, T: Levels> Weights<L> for Table4<T> {
 
     #[inline(always)]
     unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
-        // SAFETY: as above; the panel is Q8 by now.
-        unsafe { L::q8_tile4(panel, x, n_blocks) }
+        let mut sum = [[F32x4::zero(); 2]; 4];
+        for b in (0..n_blocks).step_by(BATCH) {
+            let n = BATCH.min(n_blocks - b);
+            // SAFETY: as above, blocks b..b+n; the panel is Q8 by now.
+            let tile =
+                unsafe { L::q8_tile4(panel.add(b * Q8_BLOCK), x.add(b * 4 * L::SYMMETRIC_X), n) };
+            for (sum, tile) in sum.iter_mut().zip(tile) {
+                *sum = [sum[0].add(tile[0]), sum[1].add(tile[1])];
+            }
+        }
+        sum
     }
 }
 

@@ -205,6 +205,7 @@ fn sweep(mut check: impl FnMut(&Packed, &[f32], usize, &str)) {
 }
 
 /// To the last bit: the same operations in the same order.
+#[cfg(target_arch = "wasm32")]
 fn equals_scalar<L: Level>() {
     sweep(|w, x, n_tokens, what| {
         for start in [0.0, 1.5] {
@@ -260,9 +261,16 @@ fn relaxed_equals_scalar() {
     equals_scalar::<super::relaxed::Relaxed>();
 }
 
+/// To the last bit: drafts and requests that are taken up again rely on it.
 #[test]
-fn the_best_level_equals_scalar() {
-    equals_scalar::<super::Best>();
+fn a_token_comes_to_the_same_alone_and_among_others() {
+    sweep(|w, x, n_tokens, what| {
+        let together = run::<super::Best>(w, x, n_tokens, 0.0);
+        let alone = x.chunks(w.n_cols()).flat_map(|x| run::<super::Best>(w, x, 1, 0.0));
+        for (i, (a, b)) in together.iter().zip(alone).enumerate() {
+            assert_eq!(a.to_bits(), b.to_bits(), "{what}, {i}: {a} is not {b}");
+        }
+    });
 }
 
 #[test]
