@@ -90,8 +90,9 @@ async function open() {
 }
 
 function begin() {
-  if (location.hash) location.hash = "";
-  else open();
+  // At once, as a changed hash would be heard of only later: what is typed meanwhile would be the old conversation's.
+  if (location.hash) history.pushState(null, "", location.pathname + location.search);
+  open();
   side.close();
   chat.focus();
   announce("New chat.");
