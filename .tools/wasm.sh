@@ -21,12 +21,24 @@ rust_flags() {
   esac
 }
 
+# Side by side: most of a binary's time is its link-time optimisation, which runs on one core.
 build_wasm() {
-  local variant
+  local variant jobs="" job failed=""
+  # A process group each, which an interrupt has to be handed on to.
+  set -m
   for variant in $VARIANTS; do
-    cargo_wasm "$variant"
-    bind_wasm "$variant"
+    (
+      cargo_wasm "$variant"
+      bind_wasm "$variant"
+    ) &
+    jobs="$jobs $!"
   done
+  set +m
+  # shellcheck disable=SC2064 # these jobs
+  trap "for job in $jobs; do kill -- -\$job 2>/dev/null; done; exit 130" INT TERM
+  for job in $jobs; do wait "$job" || failed=1; done
+  trap - INT TERM
+  [ -z "$failed" ] || exit 1
 }
 
 # As a cdylib alone: beside an rlib, cargo would leave out link-time optimisation.
