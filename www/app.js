@@ -80,19 +80,24 @@ function whenReady(act) {
 /** Shows the conversation that the address names, or a new one. */
 async function open() {
   const id = location.hash.slice(1);
-  const talk = (id && (await archive.open(id))) || archive.begin(readSettings());
-  // Another may have been chosen meanwhile.
-  if (location.hash.slice(1) !== id) return;
-  chat.show(talk);
-  sidebar.current = talk.id;
+  const fresh = () => archive.begin(readSettings());
+  const shown = await chat.show(id ? archive.open(id).then((talk) => talk ?? fresh()) : fresh());
+  if (!shown) return;
+  sidebar.current = chat.talk.id;
   showTitle();
   inspecting.conversationChanged();
 }
 
-function begin() {
-  // At once, as a changed hash would be heard of only later: what is typed meanwhile would be the old conversation's.
-  if (location.hash) history.pushState(null, "", location.pathname + location.search);
+/** Turns to a conversation; without its id, to a new one. */
+function go(id = "") {
+  if (id && id === location.hash.slice(1)) return;
+  // A changed hash would be heard of only later: what is done until then would be done to the old conversation.
+  if (location.hash || id) history.pushState(null, "", id ? `#${id}` : location.pathname + location.search);
   open();
+}
+
+function begin() {
+  go();
   side.close();
   chat.focus();
   announce("New chat.");
@@ -103,11 +108,13 @@ async function refresh() {
   const { talk } = chat;
   if (!talk || talk.empty) return;
   const now = await archive.database.get("conversations", talk.id);
-  if (!now && talk.kept && chat.talk === talk && !chat.answering) return begin();
   if (now) Object.assign(talk.conversation, { title: now.title, named: now.named });
+  // Another has been chosen meanwhile.
+  if (chat.talk !== talk || chat.opening) return;
+  if (!now && talk.kept && !chat.answering) return begin();
   showTitle();
   // A conversation has an address from its first message on.
-  if (location.hash.slice(1) !== talk.id && chat.talk === talk) {
+  if (location.hash.slice(1) !== talk.id) {
     history.replaceState(null, "", `#${talk.id}`);
     sidebar.current = talk.id;
   }
@@ -130,6 +137,15 @@ function hostChanged() {
     // Where the focus was is gone with the gate.
     if (!document.querySelector("dialog[open]") && (document.activeElement === document.body || gate.contains(document.activeElement))) chat.focus();
   }
+}
+
+/** The conversation whose settings are shown. */
+let changing;
+
+async function openSettings() {
+  await chat.opened();
+  changing = chat.talk;
+  dialogs.settings.open(changing.settings, host.lm?.info, host.model);
 }
 
 async function openModels() {
@@ -157,7 +173,7 @@ function take(files) {
   const model = files.find(({ name }) => /\.gguf$/i.test(name));
   const talks = files.find(({ name, type }) => type === "application/json" && /conversations?\b.*\.json$/i.test(name));
   if (model) useModel(localModel(model));
-  else if (talks) talks.text().then((text) => importJson(archive, text));
+  else if (talks) talks.text().then((text) => importJson(archive, text, go));
   else chat.attach(files);
 }
 
@@ -178,7 +194,7 @@ const acts = {
   inspect: () => inspecting.open(),
   regenerate: () => chat.regenerate(),
   search: () => (side.show(), sidebar.focusSearch()),
-  settings: () => dialogs.settings.open(chat.talk.settings, host.lm?.info, host.model),
+  settings: openSettings,
   side: () => side.toggle(),
   stop: () => chat.stop(),
   write: () => chat.focus(),
@@ -191,15 +207,15 @@ bar.model.addEventListener("click", openModels);
 bar.settings.addEventListener("click", acts.settings);
 bar.more.addEventListener("click", () => openMenu(bar.more, conversationActs(archive, chat.talk.conversation)));
 gate.addEventListener("choose", openModels);
-sidebar.addEventListener("chosen", () => side.close());
+sidebar.addEventListener("chosen", ({ detail }) => (go(detail), side.close()));
 sidebar.addEventListener("help", acts.help);
-sidebar.addEventListener("all", ({ detail }) => openMenu(detail, archiveActs(archive)));
+sidebar.addEventListener("all", ({ detail }) => openMenu(detail, archiveActs(archive, go)));
 sidebar.addEventListener("theme", ({ detail }) => {
   openMenu(detail, Object.entries(THEMES).map(([name, label]) => ({ label, checked: theme() === name, act: () => setTheme(name) })));
 });
 dialogs.settings.addEventListener("settings", ({ detail }) => {
   writeSettings(detail);
-  chat.talk.set(detail);
+  changing.set(detail);
 });
 dialogs.settings.addEventListener("theme", ({ detail }) => setTheme(detail));
 dialogs.settings.addEventListener("threads", ({ detail }) => setThreads(detail));

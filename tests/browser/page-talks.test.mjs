@@ -46,6 +46,69 @@ describe("conversations", needsRealModel(), async () => {
     assert.deepEqual(complaints(page), []);
   });
 
+  test("what is done at once is done to what was chosen, and nothing of it is lost", async (t) => {
+    const page = await openLoaded(site, t);
+    await set(page, { "Longest answer, in tokens": 60, Temperature: 0 });
+    const articles = page.getByRole("article");
+    await askAndWait(page, "Name the capital of Norway.");
+    const first = page.url();
+    await button(page, "New chat").click();
+    await askAndWait(page, "Name the capital of Spain.");
+    // In one task of the page: no store and no event of an address is quicker than this reader.
+    const act = (...steps) => page.evaluate((steps) => {
+      const does = {
+        choose: (name) => [...document.querySelectorAll(".talks a")].find((link) => link.textContent === name).click(),
+        ask: (text) => {
+          const field = document.querySelector("#question");
+          field.value = text;
+          field.form.requestSubmit();
+        },
+        press: (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })),
+        search: (text) => {
+          const field = document.querySelector("input[type=search]");
+          Object.assign(field, { value: text }).dispatchEvent(new Event("input"));
+          field.focus();
+        },
+      };
+      for (const [what, given] of steps) does[what](given);
+    }, steps);
+
+    await act(["choose", "Name the capital of Norway."], ["ask", "Tell me a very long story about the sea."]);
+    await until(async () => (await articles.count()) === 4, "the question is not in the conversation that was chosen");
+    assert.equal(page.url(), first);
+    await answerEnds(page);
+
+    await act(["ask", "Tell me another one."], ["press", "Escape"]);
+    await answerEnds(page);
+    assert.equal(await articles.count(), 6);
+    await assertText(page, "Stopped before the first word.");
+
+    // The answer goes on, and its conversation does not come back by itself.
+    await act(["ask", "Tell me a third."], ["choose", "Name the capital of Spain."]);
+    await until(async () => (await articles.count()) === 2, "the conversation that was chosen is not shown");
+    await page.waitForTimeout(300);
+    assert.notEqual(page.url(), first);
+    await list(page).getByRole("link", { name: "Name the capital of Norway." }).click();
+    await until(async () => (await articles.count()) === 8, "the question that was left is not kept");
+    await answerEnds(page);
+
+    await act(["search", "spain"], ["press", "Enter"]);
+    await until(async () => (await articles.count()) === 2, "Enter opens what was found before the last letter");
+
+    // What is sent while a file is being read goes with it.
+    const transfer = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["The secret word is zebra. ".repeat(20)], "note.txt"));
+      return transfer;
+    });
+    await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+    await act(["ask", "What is the secret word?"]);
+    await until(async () => (await articles.count()) === 4, "the question is not sent when the file has been read");
+    await articles.nth(2).getByRole("button", { name: /^Show note\.txt/ }).waitFor();
+    await answerEnds(page);
+    assert.deepEqual(complaints(page), []);
+  });
+
   test("go out as Markdown and JSON, and come in again with all branches", async (t) => {
     const page = await openLoaded(site, t);
     await set(page, { "Longest answer, in tokens": 16 });

@@ -155,6 +155,8 @@ export class Host extends EventTarget {
   async #end() {
     this.#loading?.abort();
     this.#loading = undefined;
+    // What ends answers nothing any more.
+    if (this.state === "ready") this.state = "starting";
     const { lm } = this;
     this.lm = undefined;
     this.error = undefined;

@@ -17,6 +17,8 @@ export class Run extends EventTarget {
   words = "";
   #controller = new AbortController();
   #saved = 0;
+  /** Runs while there is text that is not saved: there may be no more of it for a while. */
+  #timer;
   #saving = Promise.resolve();
 
   /**
@@ -65,7 +67,9 @@ export class Run extends EventTarget {
         message.text += text;
         if (reasoning) message.reasoning = (message.reasoning ?? "") + reasoning;
         this.#send("text", { text, reasoning });
+        // Timers of a page out of sight are late.
         if (performance.now() - this.#saved > SAVE_MS) this.#save();
+        else this.#timer ??= setTimeout(() => this.#save(), SAVE_MS);
       },
       trace: (trace) => {
         message.trace = trace;
@@ -86,6 +90,8 @@ export class Run extends EventTarget {
   /** One after the other, so that an older text never comes last. A full store must not end the answer. */
   #save() {
     this.#saved = performance.now();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#saving = this.#saving.then(() => this.talk.save(this.message)).catch(() => this.#send("unkept"));
     return this.#saving;
   }

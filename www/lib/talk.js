@@ -102,16 +102,16 @@ export class Talk {
     return message;
   }
 
-  /** Stores a new message, and the conversation that goes on with it. */
-  async keep(message) {
+  /** Stores new messages, and the conversation that goes on with them. */
+  async keep(...messages) {
     this.kept = false;
-    await this.save(message);
+    await this.save(...messages);
     await this.#archive.save(this.conversation);
     this.kept = true;
   }
 
-  save(message) {
-    return this.#archive.database.put("messages", message);
+  save(...messages) {
+    return this.#archive.database.put("messages", ...messages);
   }
 
   /** Goes on along the branch of this message, to where it was last written. */

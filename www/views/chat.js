@@ -16,6 +16,8 @@ const COUNT_DELAY_MS = 300;
 class Chat extends HTMLElement {
   #host;
   #talk;
+  /** The conversation that was chosen last, until it has been read and is shown. */
+  #coming;
   /** Answers that are being written, by conversation: they go on while another is shown. */
   #runs = new Map();
   #thread = h("pl-thread");
@@ -40,7 +42,7 @@ class Chat extends HTMLElement {
     this.#composer.addEventListener("files", ({ detail }) => this.attach(detail));
     this.#composer.addEventListener("edit-last", () => this.#thread.lastQuestion?.edit());
     this.#on("regenerate", (message) => this.#again(message));
-    this.#on("continue", (message) => this.#begin() && this.#run(this.#talk, message));
+    this.#on("continue", (message) => this.#run(this.#talk, message));
     this.#on("edit", (message, text) => this.#edit(message, text));
     this.#on("branch", (message, by) => this.#branch(message, by));
     this.addEventListener("remedy", (event) => this.#remedy(event));
@@ -53,10 +55,29 @@ class Chat extends HTMLElement {
     this.#hostChanged();
   }
 
-  /** Shows a conversation. @param {import("../lib/talk.js").Talk} talk */
-  show(talk) {
+  /**
+   * Shows a conversation as soon as it has been read; what is asked until then is asked in it.
+   *
+   * @param {import("../lib/talk.js").Talk | Promise<import("../lib/talk.js").Talk>} coming
+   * @returns {Promise<boolean>} false if another was chosen meanwhile
+   */
+  async show(coming) {
+    this.#coming = coming;
+    try {
+      // One that need not be read is there at once.
+      const talk = coming instanceof Promise ? await coming : coming;
+      if (this.#coming !== coming) return false;
+      this.#show(talk);
+      return true;
+    } finally {
+      if (this.#coming === coming) this.#coming = undefined;
+    }
+  }
+
+  #show(talk) {
     const running = this.#runs.get(talk.id);
-    // Of two copies the one that is being written to counts.
+    // Of two copies the one that is being written to counts; what it is called may have changed.
+    if (running) Object.assign(running.talk.conversation, { title: talk.title, named: talk.conversation.named });
     this.#talk = running?.talk ?? talk;
     this.#drawEmpty();
     this.#thread.show(this.#talk);
@@ -67,6 +88,16 @@ class Chat extends HTMLElement {
 
   get talk() {
     return this.#talk;
+  }
+
+  /** Whether a conversation that was chosen is not there yet. */
+  get opening() {
+    return this.#coming !== undefined;
+  }
+
+  /** Resolves when what was chosen last is shown. */
+  async opened() {
+    while (this.#coming) await this.#coming.catch(() => {});
   }
 
   /** Whether an answer is being written anywhere. */
@@ -89,14 +120,16 @@ class Chat extends HTMLElement {
 
   /** Puts a question and has it answered. */
   async ask({ text, files = [] }) {
-    if (!this.#begin()) return;
+    if (this.#coming) await this.opened();
     const talk = this.#talk;
-    const question = await this.#add(talk, talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) });
-    await this.#answer(talk, question);
+    // Nothing that was written gets lost.
+    if (this.#runs.has(talk.id)) return void (this.draft = { text, files });
+    this.#answer(talk, talk.add(talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) }));
   }
 
   /** Has the last question answered once more. */
-  regenerate() {
+  async regenerate() {
+    if (this.#coming) await this.opened();
     const last = this.#talk.path.at(-1);
     if (last) this.#again(last);
   }
@@ -113,7 +146,9 @@ class Chat extends HTMLElement {
 
   /** Reads text files into the question, cut to what the context has room for. */
   async attach(files) {
+    this.#composer.beginReading(files.map(({ name }) => name));
     for (const file of files) {
+      let failed = false;
       try {
         const text = await readText(file);
         if (this.#host.state !== "ready") throw new Error("Load the model first: it tells how much of a file it can read.");
@@ -123,8 +158,10 @@ class Chat extends HTMLElement {
         this.#composer.files = [...this.#composer.files, attachment];
         announce(`${file.name} added.`);
       } catch (error) {
+        failed = true;
         notify(error.message);
       }
+      this.#composer.endReading(file.name, failed);
     }
     this.#composer.focus();
   }
@@ -135,45 +172,37 @@ class Chat extends HTMLElement {
   }
 
   /** Another answer to the same question, that begins with this text. */
-  async answerFrom(message, begun) {
-    if (!this.#begin()) return;
+  answerFrom(message, begun) {
     const talk = this.#talk;
-    const answer = await this.#add(talk, talk.parent(message), { role: "assistant", text: begun, model: this.#host.model?.short });
-    await this.#run(talk, answer);
+    if (!this.#runs.has(talk.id)) this.#answer(talk, talk.parent(message), begun);
   }
 
   #on(type, act) {
     this.#thread.addEventListener(type, ({ target, detail }) => act(target.message, detail));
   }
 
-  /** From now on an answer is written here; false if one is already. */
-  #begin() {
-    if (this.#composer.busy) return false;
-    return (this.#composer.busy = true);
-  }
-
-  async #again(message) {
-    if (!this.#begin()) return;
+  #again(message) {
     const talk = this.#talk;
+    if (this.#runs.has(talk.id)) return;
     // What says nothing is not worth a branch of its own.
-    if (message.role === "assistant" && !message.text) return this.#run(talk, message);
-    await this.#answer(talk, message.role === "user" ? message : talk.parent(message));
+    if (message.role === "assistant" && !message.text) this.#run(talk, message);
+    else this.#answer(talk, message.role === "user" ? message : talk.parent(message));
   }
 
   async #edit(message, text) {
-    await this.#halt();
-    if (!this.#begin()) return;
     const talk = this.#talk;
+    await this.#halt(talk);
+    if (this.#runs.has(talk.id)) return;
     const { files } = message;
-    const question = await this.#add(talk, talk.parent(message), { role: "user", text, ...(files && { files }) });
-    await this.#answer(talk, question);
+    this.#answer(talk, talk.add(talk.parent(message), { role: "user", text, ...(files && { files }) }));
   }
 
-  async #branch(message, by) {
-    const place = this.#talk.siblings(message);
+  #branch(message, by) {
+    const talk = this.#talk;
+    const place = talk.siblings(message);
     const next = place[place.indexOf(message) + by];
     if (!next) return;
-    await this.#talk.follow(next);
+    talk.follow(next).catch(unkept);
     this.#thread.update();
     const element = this.#thread.element(next);
     const label = by < 0 ? "Previous" : "Next";
@@ -184,31 +213,29 @@ class Chat extends HTMLElement {
     this.#countSoon(0);
   }
 
-  /** Stops the answer that is being written here, and waits until it is. */
-  async #halt() {
-    const run = this.#runs.get(this.#talk.id);
+  /** Stops the answer that is being written in this conversation, and waits until it is. */
+  async #halt(talk) {
+    const run = this.#runs.get(talk.id);
     if (!run) return;
     const ended = new Promise((resolve) => run.addEventListener("end", resolve, { once: true }));
     run.stop();
     await ended;
   }
 
-  /** A message that is not kept is answered all the same. */
-  async #add(talk, parent, fields) {
-    const message = talk.add(parent, fields);
-    await talk.keep(message).catch(unkept);
-    return message;
+  /** Both are there at once: the answer can be stopped, or left, before anything is stored. */
+  #answer(talk, question, begun = "") {
+    const answer = talk.add(question, { role: "assistant", text: begun, state: "writing", model: this.#host.model?.short });
+    this.#run(talk, answer);
+    // Without room to keep them, it goes on all the same.
+    talk.keep(question, answer).catch(unkept);
   }
 
-  async #answer(talk, question) {
-    const answer = await this.#add(talk, question, { role: "assistant", text: "", state: "writing", model: this.#host.model?.short });
-    await this.#run(talk, answer);
-  }
-
-  async #run(talk, message) {
+  #run(talk, message) {
+    if (this.#runs.has(talk.id)) return;
     const run = new Run(talk, message);
     this.#runs.set(talk.id, run);
     if (talk === this.#talk) {
+      this.#composer.busy = true;
       this.#drawEmpty();
       this.#thread.update();
       this.#thread.pin.toEnd();
@@ -218,7 +245,7 @@ class Chat extends HTMLElement {
     run.addEventListener("unkept", unkept, { once: true });
     this.#attach(run);
     announce(`${this.#host.model?.short ?? "The model"} is answering.`);
-    await run.go(this.#host);
+    run.go(this.#host);
   }
 
   /** Shows what an answer brings, as long as its conversation is shown. */

@@ -12,6 +12,10 @@ class Composer extends HTMLElement {
   #chips = h("div", { class: "chips", hidden: true });
   #input = h("input", { type: "file", multiple: true, hidden: true, onchange: () => this.#chosen() });
   #files = [];
+  /** Names of files that are being read. */
+  #reading = [];
+  /** Whether to send as soon as they have been. */
+  #waiting = false;
   #busy = false;
 
   connectedCallback() {
@@ -56,9 +60,24 @@ class Composer extends HTMLElement {
 
   set files(files) {
     this.#files = files;
-    this.#chips.hidden = files.length === 0;
-    this.#chips.replaceChildren(...files.map((file) => fileChip(file, () => this.#without(file))));
+    this.#drawChips();
     this.#changed();
+  }
+
+  /** These are being read: what is sent meanwhile waits for them. */
+  beginReading(names) {
+    this.#reading = [...this.#reading, ...names];
+    this.#drawChips();
+  }
+
+  /** One of them has been read, or cannot be: then what was meant to go with it is not sent. */
+  endReading(name, failed) {
+    this.#reading = this.#reading.toSpliced(this.#reading.indexOf(name), 1);
+    this.#drawChips();
+    if (failed) this.#waiting = false;
+    if (this.#reading.length > 0 || !this.#waiting) return;
+    this.#waiting = false;
+    if (!this.#busy) this.#send();
   }
 
   get text() {
@@ -80,9 +99,20 @@ class Composer extends HTMLElement {
     this.focus();
   }
 
+  #drawChips() {
+    const reading = this.#reading.map((name) => h("div", { class: "chip" }, h("span", { class: "chip-name" }, icon("file"), h("span", {}, `Reading ${name}…`))));
+    this.#chips.hidden = this.#files.length + reading.length === 0;
+    this.#chips.replaceChildren(...this.#files.map((file) => fileChip(file, () => this.#without(file))), ...reading);
+  }
+
   #submit(event) {
     event.preventDefault();
     if (this.#busy) return emit(this, "stop");
+    if (this.#reading.length > 0) this.#waiting = true;
+    else this.#send();
+  }
+
+  #send() {
     const text = this.#field.value.trim();
     if (!text && this.#files.length === 0) return this.focus();
     const files = this.#files;

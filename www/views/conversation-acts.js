@@ -14,20 +14,21 @@ export function conversationActs(archive, { id, title }) {
   ];
 }
 
-export function archiveActs(archive) {
+/** @param {(id: string) => void} go shows a conversation */
+export function archiveActs(archive, go) {
   return [
-    { label: "Import…", icon: "upload", act: () => importFile(archive) },
+    { label: "Import…", icon: "upload", act: () => importFile(archive, go) },
     { label: "Export all as JSON", icon: "download", act: () => exportAll(archive) },
     { label: "Delete all…", icon: "trash", danger: true, act: () => clear(archive) },
   ];
 }
 
-/** Adds the conversations of a file that this page has exported. */
-export async function importJson(archive, text) {
+/** Adds the conversations of a file that this page has exported, and shows the first. */
+export async function importJson(archive, text, go) {
   try {
     const ids = await fromJson(archive, text);
     notify(ids.length === 1 ? "Imported 1 conversation." : `Imported ${ids.length} conversations.`);
-    if (ids.length > 0) location.hash = ids[0];
+    if (ids.length > 0) go(ids[0]);
   } catch (error) {
     notify(error.message);
   }
@@ -60,10 +61,10 @@ async function clear(archive) {
   if (length > 0 && (await askWhether({ title: "Delete all conversations?", text, action: "Delete all" }))) await archive.clear();
 }
 
-function importFile(archive) {
+function importFile(archive, go) {
   const input = document.createElement("input");
   input.type = "file";
   input.accept = ".json,application/json";
-  input.addEventListener("change", async () => importJson(archive, await input.files[0].text()));
+  input.addEventListener("change", async () => importJson(archive, await input.files[0].text(), go));
   input.click();
 }

@@ -70,6 +70,7 @@ class Settings extends HTMLElement {
   /** @param {import("../lib/database.js").Database} database where presets are kept */
   start(database) {
     this.#database = database;
+    this.#listPresets();
   }
 
   /**
@@ -78,7 +79,6 @@ class Settings extends HTMLElement {
    * @param {import("../lib/catalog.js").Model} [model]
    */
   async open(settings, info, model) {
-    await this.#listPresets(settings.system);
     this.#system.placeholder = model?.system ?? "";
     this.#suits.textContent = model?.system ? `Where this is empty, ${model.short} is told: “${model.system}”` : "Where this is empty, the model’s own is taken.";
     this.#fill(settings);
@@ -86,6 +86,9 @@ class Settings extends HTMLElement {
     this.#threads.value = threads() === 1 ? "1" : "auto";
     this.#about.replaceChildren(...engineFacts(info));
     this.#dialog.showModal();
+    // Another tab may have kept others.
+    await this.#listPresets();
+    this.#matchPreset();
   }
 
   #fill(settings, changed = false) {

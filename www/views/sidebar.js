@@ -1,5 +1,5 @@
 // <pl-sidebar>: the conversations, found by search, and what can be done with
-// each. Sends "chosen", "theme", "help" and "all".
+// each. Sends "chosen" with a conversation's id, "theme", "help" and "all".
 
 import { announce } from "../lib/announce.js";
 import { emit, h, iconButton } from "../lib/dom.js";
@@ -98,7 +98,14 @@ class Sidebar extends HTMLElement {
     const { id, title } = conversation;
     const name = title || "New chat";
     const acts = iconButton("more", `More for ${name}`, ({ currentTarget }) => openMenu(currentTarget, conversationActs(this.#archive, conversation)), { "aria-haspopup": "menu" });
-    return h("li", {}, h("a", { href: `#${id}`, dir: "auto", onclick: () => emit(this, "chosen") }, name), acts);
+    return h("li", {}, h("a", { href: `#${id}`, dir: "auto", onclick: (event) => this.#choose(event, id) }, name), acts);
+  }
+
+  #choose(event, id) {
+    // Those open another tab or window.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    emit(this, "chosen", id);
   }
 
   #mark() {
@@ -108,13 +115,15 @@ class Sidebar extends HTMLElement {
     }
   }
 
-  #key(event) {
-    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
-    const first = this.#list.querySelector("a");
-    if (!first) return;
+  async #key(event) {
+    if (event.isComposing || (event.key !== "ArrowDown" && event.key !== "Enter")) return;
     event.preventDefault();
-    if (event.key === "Enter") first.click();
-    else first.focus();
+    // What was typed last may not have been looked for yet.
+    clearTimeout(this.#timer);
+    await this.#draw(true);
+    const first = this.#list.querySelector("a");
+    if (event.key === "Enter") first?.click();
+    else first?.focus();
   }
 }
 
