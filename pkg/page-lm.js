@@ -25,6 +25,8 @@ export class PageLMElement extends HTMLElement {
   #loading = null;
   /** Ends the answer that is being written. */
   #answering = null;
+  /** Resolves when it has ended. */
+  #answered = null;
   /** Resolves when the visitor has agreed: { promise, resolve, reject }. */
   #consent = null;
   #sight = new IntersectionObserver((entries) => {
@@ -121,9 +123,14 @@ export class PageLMElement extends HTMLElement {
   async ask(text) {
     const question = String(text).trim();
     if (question === "") return "";
-    if (this.#answering) throw new Error("<page-lm> is still answering; call stop() first.");
+    while (this.#answering) {
+      if (!this.#answering.signal.aborted) throw new Error("<page-lm> is still answering; call stop() first.");
+      // It was told to, and is about to.
+      await this.#answered.promise;
+    }
     const controller = new AbortController();
     this.#answering = controller;
+    const answered = (this.#answered = promise());
     const turn = this.#view.turn(question);
     this.#emit("question", { text: question });
     try {
@@ -150,6 +157,7 @@ export class PageLMElement extends HTMLElement {
     } finally {
       this.#answering = null;
       this.#view.answering(false);
+      answered.resolve();
     }
   }
 

@@ -246,6 +246,20 @@ describe("the example pages", needsRealModel(), () => {
     assert.equal(await widget(page).locator(".turn").count(), 0);
     assert.equal(await focused(), "textarea", "the focus went with the button");
 
+    // Who stops may ask again at once.
+    const again = await page.evaluate(async () => {
+      const element = document.querySelector("page-lm");
+      const first = element.ask("Write a long story about the sea.").catch(({ name }) => name);
+      const refused = await element.ask("Name a colour.").catch(({ message }) => message);
+      element.stop();
+      const second = await element.ask("Name the capital of France.");
+      await first;
+      element.clear();
+      return { refused, second };
+    });
+    assert.match(again.refused, /still answering/);
+    assert.match(again.second, /Paris/);
+
     // A conversation that is left in the middle of an answer leaves nothing in the new one.
     await widget(page).getByRole("textbox").fill("Write a long story about the sea.");
     await widget(page).getByRole("textbox").press("Enter");
