@@ -1,14 +1,14 @@
-// A long answer in a long conversation: the main thread has no task over 50 ms, and memory does
-// not grow with the drawing.
+// A long answer in a long conversation: the main thread has no task over 50 ms of its own, and
+// memory does not grow with the drawing.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LOADED, button, openLoaded, until } from "./app.mjs";
 import { complaints, needsRealModel, openSite } from "./harness.mjs";
+import { watchMainThread } from "./main-thread.mjs";
 
 const MESSAGES = 200;
 const TOKENS = 2000;
-const LONG_TASK_MS = 50;
 /** What 1,500 further tokens may add to the heap of the page, their text, elements and trace included. */
 const GROWTH = 6e6;
 
@@ -17,9 +17,10 @@ describe("smoothness", needsRealModel(), async () => {
 
   test(`a conversation of ${MESSAGES} messages, and an answer of ${TOKENS} tokens in it`, async (t) => {
     const page = await openLoaded(site, t);
-    await importTalk(page, longTalk(), () => watch(page));
+    const tasks = await watchMainThread(page);
+    await importTalk(page, longTalk(), tasks);
     await until(async () => (await page.getByRole("article").count()) === MESSAGES, "not all messages are drawn");
-    assert.deepEqual(await tasks(page), [], `while ${MESSAGES} messages were drawn`);
+    assert.deepEqual(await tasks(), [], `while ${MESSAGES} messages were drawn`);
     const { held } = await page.evaluate(() => ({ held: scrollY + innerHeight >= document.documentElement.scrollHeight - 2 }));
     assert.ok(held, "the end of the conversation is not in view");
 
@@ -28,19 +29,19 @@ describe("smoothness", needsRealModel(), async () => {
       await session.send("HeapProfiler.collectGarbage");
       return (await session.send("Runtime.getHeapUsage")).usedSize;
     };
-    await watch(page);
+    await tasks();
     // A text that repeats itself goes on doing so, for as long as it may.
     const written = () => page.locator(".answer").last().evaluate((answer) => answer.textContent.length);
     const begun = await written();
     await button(page, "Continue").click();
     // The prompt is as long as the context allows.
     await page.waitForFunction((least) => [...document.querySelectorAll(".answer")].at(-1).textContent.length > least, begun + 500, LOADED);
-    assert.deepEqual(await tasks(page), [], "at the beginning of the answer");
+    assert.deepEqual(await tasks(), [], "at the beginning of the answer");
     // Collecting garbage on demand is a long task of the test's own: it is not watched.
     const before = await heap();
-    await watch(page);
+    await tasks();
     await button(page, "Send").waitFor({ timeout: 120_000 });
-    assert.deepEqual(await tasks(page), [], "while the answer was written");
+    assert.deepEqual(await tasks(), [], "while the answer was written");
     const after = await heap();
     const [, tokens] = /Cut off after ([\d,]+) tokens/.exec(await page.getByRole("article").last().innerText());
     assert.equal(Number(tokens.replaceAll(",", "")), TOKENS);
@@ -72,20 +73,4 @@ async function importTalk(page, file, before = () => {}) {
   await before();
   await (await chooser).setFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(file)) });
   await page.getByRole("heading", { level: 1, name: file.conversations[0].title }).waitFor();
-}
-
-function watch(page) {
-  return page.evaluate((least) => {
-    globalThis.longTasks = [];
-    globalThis.observer?.disconnect();
-    globalThis.observer = new PerformanceObserver((list) => {
-      for (const { startTime, duration } of list.getEntries()) if (duration > least) globalThis.longTasks.push({ startTime, duration });
-    });
-    globalThis.observer.observe({ entryTypes: ["longtask"] });
-  }, LONG_TASK_MS);
-}
-
-async function tasks(page) {
-  await page.waitForTimeout(300);
-  return page.evaluate(() => globalThis.longTasks);
 }

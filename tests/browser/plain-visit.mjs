@@ -3,9 +3,9 @@
 // The page tells the test of its stages by requests, whose answers let it go on.
 
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromiumArgs, chromiumPath } from "./chromium.mjs";
+import { read, renderersBelow } from "./processes.mjs";
 
 const MiB = 2 ** 20;
 /** How long a stage may take. */
@@ -102,7 +102,7 @@ class Memory {
 
   /** Bytes when they no longer move, within 1 MiB, for a second. */
   async settled() {
-    this.#renderers = renderers(this.#browser);
+    this.#renderers = renderersBelow(this.#browser);
     let last = this.now();
     for (let quiet = 0, turns = 0; quiet < 4 && turns < 60; turns++) {
       await sleep(250);
@@ -135,35 +135,10 @@ class Memory {
   }
 }
 
-/** Processes that show pages; those of the browser's own interface are left out. */
-function renderers(browser) {
-  const parents = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    // The name in brackets may hold anything; the parent is the second field behind it.
-    const fields = read(`/proc/${pid}/stat`).split(") ").at(-1).split(" ");
-    parents.set(Number(pid), Number(fields[1]));
-  }
-  const isOurs = (pid) => pid === browser || (parents.has(pid) && isOurs(parents.get(pid)));
-  const isPage = (pid) => {
-    const command = read(`/proc/${pid}/cmdline`);
-    return command.includes("--type=renderer") && !/--(top-chrome-webui|extension-process)/.test(command);
-  };
-  return [...parents.keys()].filter((pid) => isOurs(pid) && isPage(pid));
-}
-
 function privateBytes(pid) {
   const status = read(`/proc/${pid}/status`);
   const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * 1024;
   return field("RssAnon") + field("VmSwap");
-}
-
-/** A file of /proc; nothing if its process has just ended. */
-function read(file) {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 async function text(request) {

@@ -1,0 +1,85 @@
+// What the main thread of a page did: its long tasks as the browser reports them, without the
+// time in which the thread was ready to run and another program had its core.
+//
+// A task's duration is wall time. On a busy machine a task of 5 ms may take 60. The kernel knows
+// for how long a thread has waited for a core (Linux); it is asked every few milliseconds, so
+// what the thread had to wait in a task is known within that. All else counts: what a task
+// computes, and what it waits for. Elsewhere the whole duration counts.
+
+import { read, renderersBelow } from "./processes.mjs";
+
+/** The threshold of the Long Tasks API. */
+export const LONG_TASK_MS = 50;
+const LOOK_MS = 5;
+/** Entries are delivered in a task of their own. */
+const DELIVERY_MS = 300;
+
+/**
+ * Begins to watch a page. The function returned tells the long tasks since then, or since it
+ * was last called, as `{ at, ms, waited }`: all in milliseconds, `ms` without what it waited.
+ *
+ * @param {import("playwright-core").Page} page
+ */
+export async function watchMainThread(page) {
+  const delays = await runDelays(page);
+  await page.evaluate((least) => {
+    globalThis.longTasks = [];
+    globalThis.longTaskObserver?.disconnect();
+    globalThis.longTaskObserver = new PerformanceObserver((list) => {
+      for (const { startTime, duration } of list.getEntries()) if (duration > least) globalThis.longTasks.push({ at: startTime, duration });
+    });
+    globalThis.longTaskObserver.observe({ entryTypes: ["longtask"] });
+  }, LONG_TASK_MS);
+  return async () => {
+    await page.waitForTimeout(DELIVERY_MS);
+    const { tasks, origin } = await page.evaluate(() => ({ tasks: globalThis.longTasks.splice(0), origin: performance.timeOrigin }));
+    return tasks
+      .map(({ at, duration }) => {
+        const waited = delays.between(origin + at, origin + at + duration);
+        return { at: Math.round(at), ms: Math.round(duration - waited), waited: Math.round(waited) };
+      })
+      .filter(({ ms }) => ms > LONG_TASK_MS);
+  };
+}
+
+/** For how long the page's main thread has waited for a core, looked at again and again. */
+async function runDelays(page) {
+  if (process.platform !== "linux") return { between: () => 0 };
+  const pid = await rendererOf(page);
+  /** [time, milliseconds waited so far], both in milliseconds */
+  const looks = [];
+  const look = () => {
+    const waited = runDelay(pid);
+    if (waited !== undefined) looks.push([performance.timeOrigin + performance.now(), waited]);
+  };
+  look();
+  const timer = setInterval(look, LOOK_MS);
+  timer.unref();
+  page.on("close", () => clearInterval(timer));
+  const before = (time) => looks.findLast(([at]) => at <= time) ?? looks[0];
+  const after = (time) => looks.find(([at]) => at >= time) ?? looks.at(-1);
+  return { between: (from, to) => after(to)[1] - before(from)[1] };
+}
+
+/** The process that shows this page: of this browser's, the one that works when the page does. */
+async function rendererOf(page) {
+  const ran = () => new Map(renderersBelow(process.pid).map((pid) => [pid, schedstat(pid)?.[0] ?? 0]));
+  const before = ran();
+  await page.evaluate(() => {
+    const end = performance.now() + 100;
+    while (performance.now() < end);
+  });
+  const worked = [...ran()].map(([pid, time]) => [pid, time - (before.get(pid) ?? 0)]);
+  return worked.sort(([, a], [, b]) => b - a)[0][0];
+}
+
+function runDelay(pid) {
+  const stat = schedstat(pid);
+  return stat && stat[1] / 1e6;
+}
+
+/** Nanoseconds that a process's first thread has run, and has waited for a core; nothing of one that is gone. */
+function schedstat(pid) {
+  const text = read(`/proc/${pid}/task/${pid}/schedstat`);
+  return text === "" ? undefined : text.split(" ").map(Number);
+}
