@@ -33,7 +33,20 @@ export async function look(page, name, { axe = true, fullPage = false } = {}) {
 export async function sized(page, width, height, colorScheme) {
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await page.setViewportSize({ width, height });
-  await page.waitForTimeout(60);
+  await still(page);
+}
+
+/** Waits until what follows a change has been drawn, and nothing moves any more but what always does. */
+export async function still(page) {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    for (let i = 0; i < 3; i++) await frame();
+    const roots = [document, ...[...document.querySelectorAll("page-lm")].map(({ shadowRoot }) => shadowRoot).filter(Boolean)];
+    const ends = ({ effect, timeline }) => timeline === document.timeline && effect.getComputedTiming().endTime !== Infinity;
+    const moving = roots.flatMap((root) => root.getAnimations()).filter(ends);
+    await Promise.all(moving.map(({ finished }) => finished.catch(() => {})));
+    await frame();
+  });
 }
 
 export async function shot(page, name, fullPage = false) {

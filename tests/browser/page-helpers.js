@@ -53,7 +53,10 @@ async function storedRecords() {
 // bytes, cuts its bytes short, or deletes it.
 async function damage({ database, store, key }, how) {
   const open = await settled(indexedDB.open(database));
-  const target = open.transaction(store, "readwrite").objectStore(store);
+  const transaction = open.transaction(store, "readwrite");
+  // A page that is closed before takes the change with it.
+  const kept = new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: reject }));
+  const target = transaction.objectStore(store);
   if (how === "delete") {
     await settled(target.delete(key));
   } else {
@@ -61,6 +64,7 @@ async function damage({ database, store, key }, how) {
     const changed = changeBytes(value, how);
     await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
   }
+  await kept;
   open.close();
 }
 

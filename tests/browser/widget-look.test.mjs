@@ -20,7 +20,6 @@ describe("looks beside the app", needsRealModel(), async () => {
     await look(page, "widget-closed");
     await launcher.click();
     await widget.getByText(/98 MB/).first().waitFor();
-    await page.waitForTimeout(300); // the panel has risen
     await look(page, "widget-consent");
 
     site.server.route(REAL_MODEL, routes.trickleFile(REAL_MODEL_FILE, { piece: 2 ** 18, ms: 100 }));
