@@ -1,9 +1,13 @@
 // Inspect: its numbers are the engine's, and what it offers can be done.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { sampled } from "../../www/lib/distribution.js";
+import { bytes } from "../../www/lib/format.js";
 import { answerEnds, askAndWait, assertText, button, lastAnswer, openLoaded, set, until } from "./app.mjs";
+import { DOCROOT } from "./fixtures.mjs";
 import { complaints, needsRealModel, openSite, ready as helpersReady } from "./harness.mjs";
 
 const QUESTION = "Explain to a ten-year-old why the sky is blue.";
@@ -130,6 +134,9 @@ describe("Inspect", needsRealModel(), async () => {
     // 2 × 30 layers × 3 heads × 64 numbers × 2 bytes
     await assertText(page, /^23,040 bytes = 2 × 30 layers × 3 heads × 64 numbers in f16$/);
     await assertText(page, /^94,371,840 bytes: allocated once/);
+    // As the gate tells it.
+    const told = bytes(JSON.parse(readFileSync(path.join(DOCROOT, "models.json"), "utf8")).models[0].memory);
+    assert.equal(await page.locator(".facts div", { hasText: "In all" }).locator("dd").innerText(), `${told} of memory`);
 
     await page.getByRole("tab", { name: "Compare" }).click();
     await button(page, "Answer twice").click();

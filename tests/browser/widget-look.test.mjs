@@ -3,6 +3,7 @@
 import { describe, test } from "node:test";
 import { LOADED } from "./app.mjs";
 import { REAL_MODEL, REAL_MODEL_FILE } from "./fixtures.mjs";
+import { frameworks } from "./frameworks.mjs";
 import { needsRealModel, openSite } from "./harness.mjs";
 import { OVERLAID, assertClean, look } from "./look.mjs";
 import * as routes from "./routes.mjs";
@@ -44,7 +45,8 @@ describe("looks beside the app", needsRealModel(), async () => {
   });
 
   test("the other examples, and their list", async (t) => {
-    for (const example of ["", "docs/", "blog/", "csp/", "cross-origin/"]) {
+    await frameworks(site.profile.context);
+    for (const example of ["", "docs/", "blog/", "csp/", "cross-origin/", "react/", "vue/"]) {
       const page = await site.open(t, `examples/${example}index.html`);
       if (example !== "") await page.locator("page-lm").first().evaluate(({ updateComplete }) => updateComplete);
       await look(page, `example-${example.slice(0, -1) || "list"}`);

@@ -13,6 +13,11 @@ export function memoryNeed({ memory, bytes }) {
   return memory ?? (bytes ? bytes * WEIGHTS_FACTOR + OVERHEAD : undefined);
 }
 
+/** Bytes of memory that a loaded model takes: what the list of models and the gate tell before, as `PageLM.preflight` does. */
+export function memoryTaken({ weights, kv_cache, scratch }) {
+  return weights + kv_cache + scratch;
+}
+
 /** @returns {"fits" | "tight" | "too large" | "unknown"} */
 export function fit(need, device = navigator.deviceMemory) {
   if (need === undefined) return "unknown";

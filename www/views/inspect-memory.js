@@ -3,6 +3,7 @@
 
 import { kvBytes } from "../lib/analysis.js";
 import { h } from "../lib/dom.js";
+import { memoryTaken } from "../lib/device.js";
 import { bytes, integer } from "../lib/format.js";
 import { picture, s } from "../lib/svg.js";
 
@@ -29,7 +30,8 @@ class InspectMemory extends HTMLElement {
     add("Held", `${integer(info.memory.kv_cache)} bytes: allocated once, so that no token waits for memory`);
     add("Weights", bytes(info.memory.weights));
     add("Working space", bytes(info.memory.scratch));
-    add("In all", bytes(info.memory.total));
+    add("In all", `${bytes(memoryTaken(info.memory))} of memory`);
+    add("Addresses", `${bytes(info.memory.total)}: what is not written to takes no memory`);
     const caption = `Keys and values grow with every token; the line is the formula, the mark this talk`;
     this.replaceChildren(h("figure", {}, chart(info, tokens), h("figcaption", { class: "hint" }, caption)), facts);
   }

@@ -12,6 +12,8 @@ import { percent, surprise, visible } from "../lib/tokens.js";
 const STRIP_HEIGHT = 40;
 /** What the strip reaches up to at least, in nats: small surprises are to look small. */
 const LEAST_TOP = 4;
+/** On a phone more bars than this cannot be told apart: then each is for several tokens. */
+const MOST_BARS = 80;
 
 class InspectTokens extends HTMLElement {
   #analysis;
@@ -113,16 +115,20 @@ function section(title, buttons) {
   return h("section", {}, h("h3", {}, title), h("div", { class: "tokens", dir: "auto" }, ...lines));
 }
 
-/** One bar for each token of the answer, as high as it surprised. */
+/** One bar for each token of the answer, as high as it surprised; of a long one, for the most surprising of several. */
 function strip(answer, { mean }) {
   const label = `Surprise of each of ${answer.length} tokens; the mean is ${mean.toFixed(2)}, the highest ${Math.max(...answer.map(({ logprob }) => -logprob)).toFixed(2)}.`;
   const top = Math.max(LEAST_TOP, ...answer.map(({ logprob }) => -logprob));
-  const bars = answer.map(({ logprob }, i) => {
-    const height = Math.max(1, (-logprob / top) * STRIP_HEIGHT);
-    return s("rect", { x: i, y: STRIP_HEIGHT - height, width: 0.85, height, class: "surprise" });
+  const each = Math.ceil(answer.length / MOST_BARS);
+  const count = Math.ceil(answer.length / each);
+  const bars = Array.from({ length: count }, (_, i) => {
+    const most = Math.max(...answer.slice(i * each, (i + 1) * each).map(({ logprob }) => -logprob));
+    const height = Math.max(1, (most / top) * STRIP_HEIGHT);
+    return s("rect", { x: i, y: STRIP_HEIGHT - height, width: 0.75, height, class: "surprise" });
   });
   const y = STRIP_HEIGHT - (mean / top) * STRIP_HEIGHT;
-  const line = s("line", { x1: 0, x2: answer.length, y1: y, y2: y, class: "mean", "vector-effect": "non-scaling-stroke" });
-  const image = picture(Math.max(answer.length, 16), STRIP_HEIGHT, label, ...bars, line);
-  return h("figure", { class: "strip" }, image, h("figcaption", { class: "hint" }, "Surprise of each token, and its mean"));
+  const line = s("line", { x1: 0, x2: count, y1: y, y2: y, class: "mean", "vector-effect": "non-scaling-stroke" });
+  const image = picture(Math.max(count, 16), STRIP_HEIGHT, label, ...bars, line);
+  const caption = each === 1 ? "Surprise of each token, and its mean" : `The highest surprise of each ${each} tokens, and the mean of all`;
+  return h("figure", { class: "strip" }, image, h("figcaption", { class: "hint" }, caption));
 }
