@@ -18,6 +18,7 @@ mod json;
 mod limits;
 mod methods;
 mod reasoning;
+mod roles;
 mod template;
 
 pub use limits::{MAX_FUEL, MAX_OUTPUT_BYTES, MAX_RECURSION, MAX_TEMPLATE_BYTES};

@@ -8,7 +8,7 @@ use super::content::ContentForm;
 use super::environment::{environment, template_error};
 use super::limits::{CappedOutput, MAX_TEMPLATE_BYTES};
 use super::reasoning::{self, ReasoningStream, Tags};
-use super::{clock, generation};
+use super::{clock, generation, roles};
 use crate::gguf::Metadata;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -156,7 +156,7 @@ impl ChatTemplate {
     /// Renders messages to the prompt's text.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] for messages that are none; [`Error::Template`] with the
+    /// [`Error::BadRequest`] for messages that are none, or whose role is none; [`Error::Template`] with the
     /// line where the template fails, calls `raise_exception` (its words are the
     /// error's) or passes a limit of [`crate::chat`].
     pub fn render(&self, input: &RenderInput) -> Result<String> {
@@ -167,6 +167,9 @@ impl ChatTemplate {
             return tool_use.render(input);
         }
         let messages = self.form.adapt(&input.messages)?;
+        let failed = |error| template_error(&error);
+        let template = self.environment.get_template(NAME).map_err(failed)?;
+        roles::check(&messages, template.source())?;
         let mut variables: Vec<(&str, Value)> = vec![
             ("bos_token", Value::from(self.bos.as_str())),
             ("eos_token", Value::from(self.eos.as_str())),
@@ -187,10 +190,7 @@ impl ChatTemplate {
         let mut output = CappedOutput::default();
         // Later variables replace earlier ones of the same name.
         let context = Value::from_pairs(variables);
-        self.environment
-            .get_template(NAME)
-            .and_then(|template| template.render_captured_to(context, &mut output))
-            .map_err(|error| template_error(&error))?;
+        template.render_captured_to(context, &mut output).map_err(failed)?;
         String::from_utf8(output.0)
             .map_err(|_| Error::Internal { what: "a template wrote invalid UTF-8".to_owned() })
     }

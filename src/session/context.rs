@@ -58,8 +58,13 @@ impl Engine {
     /// are not of the system are left out until there is room for an answer.
     ///
     /// # Errors
-    /// As [`Engine::render_chat`].
+    /// As [`Engine::render_chat`]; [`Error::BadRequest`] where there is no message to answer.
     pub fn chat_prompt(&self, input: &RenderInput, policy: ContextPolicy) -> Result<ChatPrompt> {
+        if input.messages.as_array().is_some_and(Vec::is_empty) {
+            return Err(Error::BadRequest {
+                what: "`messages` is empty: there is nothing to answer".into(),
+            });
+        }
         let (mut text, mut tokens) = self.render_chat(input)?;
         let room = self.context - self.context / ROOM;
         let turns = turns(&input.messages);

@@ -188,7 +188,11 @@ test("requests that contradict the API", async (t) => {
     ];
     const bad = [];
     for (const request of requests) bad.push(await attempt(() => lm.completions.create(request).then(() => "answered")));
-    bad.push(await attempt(() => lm.chat.completions.create({ messages: "hello" }).then(() => "answered")));
+    for (const messages of ["hello", [], [{ content: "a" }], [{ role: "usr", content: "a" }]]) {
+      bad.push(await attempt(() => lm.chat.completions.create({ messages }).then(() => "answered")));
+    }
+    // The template is not asked for an answer to nothing.
+    bad.push(await attempt(() => lm.render([{ role: "usr", content: "a" }])));
     const overflow = await attempt(() => lm.completions.create({ prompt: "a".repeat(300), max_tokens: 1 }).then(() => "answered"));
     return { bad, overflow };
   });
