@@ -38,12 +38,12 @@ let archive;
 
 async function start() {
   applyTheme();
+  chat.start(host);
   archive = await Archive.open();
   archive.addEventListener("change", refresh);
   dialogs.settings.start(archive.database);
   await Promise.all([sidebar.start(archive), open()]);
   gate.start(host);
-  chat.start(host);
   host.addEventListener("state", hostChanged);
   host.onQuota = (quota) => element("pl-room").ask(quota);
   if (!archive.kept) notify("This browser keeps no conversations here: they end with the page. Export what matters.", { label: "Understood", act: () => {} });
@@ -97,6 +97,8 @@ function go(id = "") {
 }
 
 function begin() {
+  // At the start a conversation is on its way anyway.
+  if (!chat.talk) return;
   go();
   side.close();
   chat.focus();
@@ -209,7 +211,10 @@ bar.more.addEventListener("click", () => openMenu(bar.more, conversationActs(arc
 gate.addEventListener("choose", openModels);
 sidebar.addEventListener("chosen", ({ detail }) => (go(detail), side.close()));
 sidebar.addEventListener("help", acts.help);
-sidebar.addEventListener("all", ({ detail }) => openMenu(detail, archiveActs(archive, go)));
+sidebar.addEventListener("all", async ({ detail }) => {
+  await chat.opened();
+  openMenu(detail, archiveActs(archive, go));
+});
 sidebar.addEventListener("theme", ({ detail }) => {
   openMenu(detail, Object.entries(THEMES).map(([name, label]) => ({ label, checked: theme() === name, act: () => setTheme(name) })));
 });

@@ -68,6 +68,34 @@ describe("parts of the chat app", async () => {
     assert.deepEqual([...states, await inert()], [true, true, true, false]);
   });
 
+  test("what is asked before the conversations are there is asked when they are", async (t) => {
+    const page = await site.open(t, "blank.html");
+    // A slow store: the page is there long before it.
+    await page.addInitScript(() => {
+      const open = indexedDB.open.bind(indexedDB);
+      indexedDB.open = (...args) => {
+        const request = open(...args);
+        let heard;
+        Object.defineProperty(request, "onsuccess", { set: (listener) => (heard = listener) });
+        request.addEventListener("success", () => setTimeout(() => heard?.call(request), 1000));
+        return request;
+      };
+    });
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(site.server.url(""));
+    await page.evaluate(() => {
+      for (const button of ["begin", "settings"]) document.getElementById(button).click();
+      document.querySelector("[aria-label='All conversations']").click();
+      const field = document.querySelector("#question");
+      field.value = "Is anybody there?";
+      field.form.requestSubmit();
+    });
+    await page.getByRole("dialog", { name: "Settings" }).waitFor();
+    await page.getByText("Is anybody there?").first().waitFor();
+    assert.deepEqual(errors, []);
+  });
+
   test("a model that is chosen while the page asks about another stays chosen", async (t) => {
     const page = await site.open(t, "blank.html");
     site.server.route("models/late.gguf", async (_request, response) => {

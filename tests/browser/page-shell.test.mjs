@@ -62,7 +62,7 @@ describe("the installed app", needsRealModel(), async () => {
 
   test("an update waits for the answer, and keeps conversations and weights", async (t) => {
     const page = await openLoaded(site, t);
-    await set(page, { "Longest answer, in tokens": 300 });
+    await set(page, { "Longest answer, in tokens": 2000 });
     const before = server.count(REAL_MODEL);
     serveVersion("Ask me about the new version.");
     await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
@@ -75,6 +75,7 @@ describe("the installed app", needsRealModel(), async () => {
     assert.ok(await page.evaluate(() => globalThis.sameDocument), "the page was loaded again in the middle of an answer");
     assert.ok(await page.evaluate(async () => (await navigator.serviceWorker.ready).waiting !== null), "the new version has taken over in the middle of an answer");
     const written = await lastAnswer(page);
+    await button(page, "Stop").click();
     await page.waitForFunction(() => !globalThis.sameDocument, null, LOADED);
     await loaded(page);
     assert.ok((await lastAnswer(page)).startsWith(written.slice(0, 50)), "the answer is gone");

@@ -18,6 +18,9 @@ class Chat extends HTMLElement {
   #talk;
   /** The conversation that was chosen last, until it has been read and is shown. */
   #coming;
+  #arrived;
+  /** Resolves when there is any conversation. */
+  #first = new Promise((resolve) => (this.#arrived = resolve));
   /** Answers that are being written, by conversation: they go on while another is shown. */
   #runs = new Map();
   #thread = h("pl-thread");
@@ -79,6 +82,7 @@ class Chat extends HTMLElement {
     // Of two copies the one that is being written to counts; what it is called may have changed.
     if (running) Object.assign(running.talk.conversation, { title: talk.title, named: talk.conversation.named });
     this.#talk = running?.talk ?? talk;
+    this.#arrived();
     this.#drawEmpty();
     this.#thread.show(this.#talk);
     if (running) this.#attach(running);
@@ -97,6 +101,7 @@ class Chat extends HTMLElement {
 
   /** Resolves when what was chosen last is shown. */
   async opened() {
+    await this.#first;
     while (this.#coming) await this.#coming.catch(() => {});
   }
 
@@ -120,7 +125,7 @@ class Chat extends HTMLElement {
 
   /** Puts a question and has it answered. */
   async ask({ text, files = [] }) {
-    if (this.#coming) await this.opened();
+    if (this.#coming || !this.#talk) await this.opened();
     const talk = this.#talk;
     // Nothing that was written gets lost.
     if (this.#runs.has(talk.id)) return void (this.draft = { text, files });
@@ -129,7 +134,7 @@ class Chat extends HTMLElement {
 
   /** Has the last question answered once more. */
   async regenerate() {
-    if (this.#coming) await this.opened();
+    if (this.#coming || !this.#talk) await this.opened();
     const last = this.#talk.path.at(-1);
     if (last) this.#again(last);
   }
