@@ -173,7 +173,7 @@ impl Source {
     /// [`Error::StorageCorrupt`] if the server cannot be asked.
     pub(super) async fn repair(&mut self, index: usize) -> Result<Option<Record>> {
         let info = self.manifest.records[index].clone();
-        let (file, done) = (info.file as usize, self.stored_before(index));
+        let (file, done) = (info.file as usize, self.manifest.bytes_before(index));
         self.stream = None;
         self.report(Phase::Repair, done);
         for _ in 0..MAX_DAMAGED {
@@ -382,10 +382,6 @@ impl Source {
             }
             _ => Ok(()),
         }
-    }
-
-    fn stored_before(&self, index: usize) -> u64 {
-        self.manifest.records[..index].iter().map(|record| u64::from(record.bytes)).sum()
     }
 }
 

@@ -68,6 +68,7 @@ const options: LoadOptions = {
   retries: 3,
   stall_ms: 10_000,
   record_mb: 16,
+  storage: "opfs",
   shared: false,
   onQuota: async ({ needed, available, models }: Quota): Promise<QuotaDecision> => (models.length > 0 && needed - available < 1e9 ? "evict" : "memory"),
 };
