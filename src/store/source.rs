@@ -108,6 +108,8 @@ pub struct Source {
     pub(super) partial: Option<Record>,
     pub(super) changed: bool,
     pub(super) stream: Option<Stream>,
+    /// Whether a connection has broken while it brought bytes.
+    pub(super) broke: bool,
     pub(super) backoff: Backoff,
     restarts: u32,
     digest: Option<PartDigest>,
@@ -155,6 +157,7 @@ impl Source {
             partial: None,
             changed: false,
             stream: None,
+            broke: false,
             restarts: 0,
             digest: None,
             room_checked: false,
