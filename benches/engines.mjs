@@ -13,6 +13,7 @@ const TRANSFORMERS = "transformers/node_modules/@huggingface/transformers";
 
 const ENGINES = {
   pagelm: { title: () => "pagelm" },
+  "pagelm-opfs": { byName: true, title: () => "pagelm, OPFS" },
   wllama: { folder: WLLAMA, title: (version) => `wllama ${version}` },
   "wllama-tuned": { folder: WLLAMA, title: (version) => `wllama ${version}, tuned` },
   wllama2: { folder: WLLAMA_2, title: (version) => `wllama ${version}` },
@@ -28,7 +29,7 @@ const ENGINES = {
  * @returns {{engines: {name: string, title: string, ownFile?: boolean}[], leftOut: string[]}} leftOut: a sentence each
  */
 export function chosenEngines(values) {
-  const names = values.engines?.split(",") ?? (values.peers ? Object.keys(ENGINES) : given(values));
+  const names = values.engines?.split(",") ?? (values.peers ? Object.keys(ENGINES).filter((name) => !ENGINES[name].byName) : given(values));
   const unknown = names.filter((name) => !Object.hasOwn(ENGINES, name));
   if (unknown.length > 0) throw new Error(`No engine ${unknown.join(", ")}; there are ${Object.keys(ENGINES).join(", ")}.`);
   const here = (name) => !missing(name, values);

@@ -29,7 +29,7 @@ const OPTIONS = {
 
 const HELP = `Usage: node benches/run.mjs [options]
   --peers             measure every engine that can be had (default: pagelm alone)
-  --engines a,b       measure these: pagelm, wllama, wllama-tuned, wllama2, wllama2-tuned, transformers, native
+  --engines a,b       measure these: pagelm, pagelm-opfs, wllama, wllama-tuned, wllama2, wllama2-tuned, transformers, native
   --onnx FOLDER       the model in ONNX, for transformers.js (transformers/make_onnx.py makes it of a GGUF)
   --llama-bench FILE  llama.cpp's own program, for the native column
   --model FILE        GGUF file (default: the demo model in www/models)

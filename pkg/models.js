@@ -1,8 +1,9 @@
-// The models that are stored in this browser, read straight from IndexedDB: no
+// The models that are stored in this browser, by their manifests in IndexedDB: no
 // wasm, no worker. The names and values are those of src/store/schema.rs; who
 // changes one changes the other.
 
 import { PageLMError } from "./errors.js";
+import { removeFiles, tidy } from "./files.js";
 
 const DATABASE = "pagelm";
 /** url → manifest of a complete model. */
@@ -22,15 +23,10 @@ export function absoluteUrl(url) {
 /**
  * What is stored, the last used first.
  *
- * @returns {Promise<{ url: string, bytes: number, total: number | null, complete: boolean, last_used: number }[]>}
+ * @returns {Promise<{ url: string, bytes: number, total: number | null, complete: boolean, last_used: number, storage: string }[]>}
  */
 export async function models() {
-  const stored = await transact("readonly", (transaction) => [
-    transaction.objectStore(MODELS).getAll(),
-    transaction.objectStore(DOWNLOADS).getAll(),
-  ]);
-  if (stored === null) return [];
-  const [complete, unfinished] = stored;
+  const [complete, unfinished] = await manifests();
   const list = [...complete.map((manifest) => entry(manifest, true)), ...unfinished.map((manifest) => entry(manifest, false))];
   return list.sort((a, b) => b.last_used - a.last_used);
 }
@@ -40,11 +36,35 @@ export async function remove(url) {
   const key = absoluteUrl(url);
   // Arrays sort after numbers: every key that begins with the url lies between.
   const all = IDBKeyRange.bound([key], [key, []]);
-  await transact("readwrite", (transaction) => [
+  const [found, unfinished] = (await transact("readwrite", (transaction) => [
+    transaction.objectStore(MODELS).getAll(key),
+    transaction.objectStore(DOWNLOADS).getAll(all),
     transaction.objectStore(MODELS).delete(key),
     transaction.objectStore(DOWNLOADS).delete(all),
     transaction.objectStore(RECORDS).delete(all),
+  ])) ?? [[], []];
+  await removeFiles(inFiles([...found, ...unfinished]));
+  await tidyFiles();
+}
+
+/** Deletes the files of models that are not stored any more. */
+export async function tidyFiles() {
+  // What cannot be deleted now is deleted another time.
+  await tidy(async () => inFiles((await manifests()).flat())).catch(() => {});
+}
+
+/** The ids of those whose records are in a file. */
+function inFiles(manifests) {
+  return manifests.filter(({ backend }) => backend === "opfs").map(({ id }) => id);
+}
+
+/** Of complete models, and of unfinished downloads. */
+async function manifests() {
+  const stored = await transact("readonly", (transaction) => [
+    transaction.objectStore(MODELS).getAll(),
+    transaction.objectStore(DOWNLOADS).getAll(),
   ]);
+  return stored ?? [[], []];
 }
 
 /** How much room this origin has. With `persist`, asks the browser to keep what is stored. */
@@ -58,8 +78,8 @@ export async function storage({ persist = false } = {}) {
   return { usage: usage ?? null, quota: quota ?? null, persisted: persisted ?? false };
 }
 
-function entry({ url, bytes, total, last_used }, complete) {
-  return { url, bytes, total: total ?? (complete ? bytes : null), complete, last_used };
+function entry({ url, bytes, total, last_used, backend = "indexeddb" }, complete) {
+  return { url, bytes, total: total ?? (complete ? bytes : null), complete, last_used, storage: backend };
 }
 
 /** Results of the requests that `issue` makes in one transaction; null if there is no database. */

@@ -3,7 +3,7 @@
 import { ChatCompletions, Completions } from "./completions.js";
 import { Engine } from "./engine.js";
 import { PageLMError, aborted, badRequest } from "./errors.js";
-import { absoluteUrl, models, remove, storage } from "./models.js";
+import { absoluteUrl, models, remove, storage, tidyFiles } from "./models.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { withRoom } from "./quota.js";
 import { abortSignal, list, object, plain } from "./request.js";
@@ -46,13 +46,14 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, storage, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
-    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, sha256, retries, stall_ms, record_mb });
+    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, storage, sha256, retries, stall_ms, record_mb });
     const abort = abortSignal(signal);
     const reporter = new Reporter(onProgress);
+    if (storage === "opfs") tidyFiles();
     try {
       return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {

@@ -8,9 +8,9 @@ const REQUEST = { temperature: 0, cache_prompt: false, prompt_lookup: false };
 
 let lm;
 
-/** Loads from the network on the first call in a profile, from IndexedDB afterwards. */
-export async function load({ url, threads, context, variant, kvCache }) {
-  lm = await PageLM.load(url, { threads, context, variant, kv_cache: kvCache });
+/** Loads from the network on the first call in a profile, from the store afterwards. */
+export async function load({ url, threads, context, variant, kvCache }, storage) {
+  lm = await PageLM.load(url, { threads, context, variant, kv_cache: kvCache, storage });
   return { variant: lm.info.variant, threads: lm.info.threads };
 }
 

@@ -14,17 +14,21 @@ use web_sys::{Crypto, SubtleCrypto};
 const PIECE: usize = 64 << 10;
 
 /// The digest of the first `len` bytes of `memory`, which may change only when the future is
-/// ready.
-pub(super) async fn sha256(memory: &ArrayBuffer, len: u32) -> Result<String> {
+/// ready. Its computation begins now, whoever waits for it and when.
+pub(super) fn sha256(
+    memory: &ArrayBuffer,
+    len: u32,
+) -> impl Future<Output = Result<String>> + use<> {
     let bytes = Uint8Array::new_with_byte_offset_and_length(memory, 0, len);
-    match subtle_crypto() {
-        Some(subtle) => {
-            let digest = subtle.digest_with_str_and_buffer_source("SHA-256", &bytes);
-            let digest = async { JsFuture::from(digest?).await }.await;
-            let failed = |e: JsValue| Error::Internal { what: super::js::words(&e) };
-            Ok(hexadecimal(&Uint8Array::new(&digest.map_err(failed)?).to_vec()))
-        }
-        None => Ok(sha256_here(&bytes)),
+    let begun = subtle_crypto().map(|subtle| {
+        let digest = subtle.digest_with_str_and_buffer_source("SHA-256", &bytes);
+        digest.map(JsFuture::from)
+    });
+    async move {
+        let Some(begun) = begun else { return Ok(sha256_here(&bytes)) };
+        let digest = async { begun?.await }.await;
+        let failed = |e: JsValue| Error::Internal { what: super::js::words(&e) };
+        Ok(hexadecimal(&Uint8Array::new(&digest.map_err(failed)?).to_vec()))
     }
 }
 

@@ -15,11 +15,20 @@ const SKIP_BYTES: u32 = 256 << 10;
 /// A `pagelm.json` is not longer than this.
 const MAX_SMALL_BYTES: u32 = 4 << 20;
 
-/// The body of an answer, and the place in its file that comes next.
+/// The body of an answer, the place in its file that comes next, and where it ends if not
+/// with the file.
 pub(super) struct Stream {
     file: usize,
     position: u64,
+    end: Option<u64>,
     body: Box<dyn Body>,
+}
+
+impl Stream {
+    /// Whether what comes next is this place.
+    fn goes_on(&self, file: usize, position: u64) -> bool {
+        (self.file, self.position) == (file, position) && self.end != Some(position)
+    }
 }
 
 /// What a record's place brought.
@@ -105,9 +114,15 @@ impl Source {
         while record.len() < self.manifest.record_len(file, from).min(until) {
             let position = from + u64::from(record.len());
             let mut stream = match self.stream.take() {
-                Some(stream) if (stream.file, stream.position) == (file, position) => stream,
+                Some(stream) if stream.goes_on(file, position) => stream,
                 _ => {
-                    let at = Stretch { file, from: position, to: None, checked, learns: true };
+                    // What a broken connection has brought and the browser not handed on is
+                    // lost. Where that happens, no more than a record is on its way at a time,
+                    // if the next part is sure to be of the same file.
+                    let sure = checked || self.manifest.files[file].version.is_known();
+                    let record_end = from + u64::from(self.manifest.record_len(file, from));
+                    let to = (self.broke && sure).then_some(record_end - 1);
+                    let at = Stretch { file, from: position, to, checked, learns: true };
                     match self.connect(at).await? {
                         Connected::Stream(stream) => {
                             self.stream = Some(stream);
@@ -125,17 +140,23 @@ impl Source {
                 Ok(0) if self.manifest.files[file].bytes.is_none() => {
                     self.manifest.set_bytes(file, position);
                 }
-                Ok(0) => self.failed(ended_early(), &url_of(self, file)).await?,
+                Ok(0) => self.broken(ended_early(), file).await?,
                 Ok(n) => {
                     stream.position += u64::from(n);
                     self.stream = Some(stream);
                     self.backoff.progress();
                     self.report_arrived(record);
                 }
-                Err(fault) => self.failed(fault, &url_of(self, file)).await?,
+                Err(fault) => self.broken(fault, file).await?,
             }
         }
         Ok(true)
+    }
+
+    /// As `failed`, of an answer that had begun.
+    async fn broken(&mut self, fault: Fault, file: usize) -> Result<()> {
+        self.broke = true;
+        self.failed(fault, &url_of(self, file)).await
     }
 
     /// What has come of the first record beyond its first `from` bytes, before it is whole;
@@ -173,7 +194,7 @@ impl Source {
     /// [`Error::StorageCorrupt`] if the server cannot be asked.
     pub(super) async fn repair(&mut self, index: usize) -> Result<Option<Record>> {
         let info = self.manifest.records[index].clone();
-        let (file, done) = (info.file as usize, self.stored_before(index));
+        let (file, done) = (info.file as usize, self.manifest.bytes_before(index));
         self.stream = None;
         self.report(Phase::Repair, done);
         for _ in 0..MAX_DAMAGED {
@@ -332,7 +353,9 @@ impl Source {
                             if let Some(bytes) = bytes.filter(|_| at.learns) {
                                 self.manifest.set_bytes(at.file, bytes);
                             }
-                            let stream = Stream { file: at.file, position: at.from, body };
+                            // One that knows no ranges sends all that follows.
+                            let end = at.to.filter(|_| head.status == 206).map(|to| to + 1);
+                            let stream = Stream { file: at.file, position: at.from, end, body };
                             match skipped(stream, skip).await {
                                 Ok(stream) => return Ok(Connected::Stream(stream)),
                                 Err(fault) => fault,
@@ -382,10 +405,6 @@ impl Source {
             }
             _ => Ok(()),
         }
-    }
-
-    fn stored_before(&self, index: usize) -> u64 {
-        self.manifest.records[..index].iter().map(|record| u64::from(record.bytes)).sum()
     }
 }
 

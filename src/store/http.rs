@@ -55,6 +55,11 @@ impl Version {
         strong.or(self.last_modified.as_ref()).cloned()
     }
 
+    /// Whether anything tells it from another.
+    pub(super) fn is_known(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+
     /// Whether both are sure to be the same: a validator that both have is equal, and none
     /// differs.
     fn is(&self, other: &Version) -> bool {

@@ -9,10 +9,9 @@ use super::connection::{Connection, Durability, end, is_lost, on_success, result
 use super::digest::sha256;
 use super::js::{Js, is_named, unavailable};
 use super::lock::Lock;
-use super::quota;
 use super::record::Record;
-use super::schema::{DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
-use super::storage::{Reply, Storage, Stored, Write};
+use super::schema::{Backend, DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
+use super::storage::{FULL, Reply, Storage, Stored, Write};
 use crate::{Error, Result};
 use js_sys::{Array, ArrayBuffer, Reflect};
 use std::future::Future;
@@ -47,40 +46,24 @@ impl IndexedDb {
     /// Makes the requests of `issue` in one transaction, now; again on a new connection if
     /// this one is lost. The reply tells whether it was committed; `false` if [`guard`]
     /// aborted it.
-    fn write(
-        &self,
-        stores: Stores,
-        durability: Durability,
-        needed: u64,
-        issue: Issue,
-    ) -> Reply<bool> {
-        let started = start(&self.connection, stores, durability, &issue);
+    fn write(&self, durability: Durability, issue: Issue) -> Reply<bool> {
+        let started = start(&self.connection, durability, &issue);
         let connection = self.connection.clone();
         Box::pin(async move {
             let failure = match committed(started).await {
                 Ok(committed) => return Ok(committed),
                 Err(failure) if is_lost(&failure) => failure,
-                Err(failure) => return Err(failed(&failure, needed).await),
+                Err(failure) => return Err(failed(&failure)),
             };
             connection.reopen().await.map_err(|_| unavailable(&failure))?;
-            match committed(start(&connection, stores, durability, &issue)).await {
-                Ok(committed) => Ok(committed),
-                Err(failure) => Err(failed(&failure, needed).await),
-            }
+            committed(start(&connection, durability, &issue)).await.map_err(|e| failed(&e))
         })
     }
 }
 
-type Stores = &'static [&'static str];
-const ALL: Stores = &[MODELS, DOWNLOADS, RECORDS];
-
-fn start(
-    connection: &Connection,
-    stores: Stores,
-    durability: Durability,
-    issue: &Issue,
-) -> Started {
-    let transaction = connection.transaction(stores, "readwrite", durability)?;
+fn start(connection: &Connection, durability: Durability, issue: &Issue) -> Started {
+    let all = &[MODELS, DOWNLOADS, RECORDS];
+    let transaction = connection.transaction(all, "readwrite", durability)?;
     let ended = end(&transaction);
     if let Err(exception) = issue(&transaction) {
         // It may have been aborted already, by the same exception.
@@ -99,15 +82,15 @@ async fn committed(started: Started) -> Js<bool> {
     }
 }
 
-async fn failed(failure: &JsValue, needed: u64) -> Error {
-    if is_named(failure, "QuotaExceededError") {
-        let available = quota::available().await.unwrap_or(0);
-        return Error::StorageFull { needed, available };
-    }
-    unavailable(failure)
+fn failed(failure: &JsValue) -> Error {
+    if is_named(failure, "QuotaExceededError") { FULL } else { unavailable(failure) }
 }
 
 impl Storage for IndexedDb {
+    fn backend(&self) -> Option<Backend> {
+        Some(Backend::IndexedDb)
+    }
+
     fn find(&self, url: &str) -> Reply<Option<Stored>> {
         let connection = self.connection.clone();
         let url = url.to_string();
@@ -154,36 +137,37 @@ impl Storage for IndexedDb {
         })
     }
 
-    fn write(&self, manifest: &Manifest, index: u32, record: &Record, how: Write) -> Reply<bool> {
-        let (needed, manifest) = (manifest.bytes, manifest.clone());
-        let issue = |bytes: ArrayBuffer| -> Issue {
+    fn write(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        record: Option<&Record>,
+        how: Write,
+    ) -> Reply<bool> {
+        let issue = |bytes: Option<ArrayBuffer>| -> Issue {
             let manifest = manifest.clone();
-            Box::new(move |transaction| put(transaction, &manifest, index, &bytes, how))
+            Box::new(move |transaction| put(transaction, &manifest, index, bytes.as_ref(), how))
         };
-        let bytes = record.buffer();
-        let now = start(&self.connection, ALL, Durability::Relaxed, &issue(bytes.clone()));
-        match now {
-            Ok(started) => Box::pin(async move {
-                match committed(Ok(started)).await {
-                    Ok(committed) => Ok(committed),
-                    Err(failure) => Err(failed(&failure, needed).await),
-                }
-            }),
+        let bytes = record.map(Record::buffer);
+        match start(&self.connection, Durability::Relaxed, &issue(bytes.clone())) {
+            Ok(started) => {
+                Box::pin(async move { committed(Ok(started)).await.map_err(|e| failed(&e)) })
+            }
             // The caller's bytes may change until there is a connection again.
-            Err(_) => self.write(ALL, Durability::Relaxed, needed, issue(bytes.slice(0))),
+            Err(_) => self.write(Durability::Relaxed, issue(bytes.map(|bytes| bytes.slice(0)))),
         }
     }
 
     fn commit(&self, manifest: &Manifest) -> Reply<bool> {
-        let (needed, manifest) = (manifest.bytes, manifest.clone());
+        let manifest = manifest.clone();
         let issue = Box::new(move |transaction: &IdbTransaction| commit(transaction, &manifest));
-        self.write(ALL, Durability::Strict, needed, issue)
+        self.write(Durability::Strict, issue)
     }
 
     fn forget(&self, manifest: &Manifest) -> Reply<()> {
         let manifest = manifest.clone();
         let issue = Box::new(move |transaction: &IdbTransaction| forget(transaction, &manifest));
-        let forgotten = self.write(ALL, Durability::Relaxed, 0, issue);
+        let forgotten = self.write(Durability::Relaxed, issue);
         Box::pin(async move { forgotten.await.map(|_| ()) })
     }
 }
@@ -222,16 +206,20 @@ fn put(
     transaction: &IdbTransaction,
     manifest: &Manifest,
     index: u32,
-    bytes: &ArrayBuffer,
+    bytes: Option<&ArrayBuffer>,
     how: Write,
 ) -> Js<()> {
     let records = transaction.object_store(RECORDS)?;
     let key = record_key(manifest, index);
+    let put_record = || match bytes {
+        Some(bytes) => records.put_with_key(bytes, &key).map(|_| ()),
+        None => Ok(()),
+    };
     match how {
         Write::First => {
             transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
             put_download(transaction, manifest)?;
-            records.put_with_key(bytes, &key)?;
+            put_record()?;
             let others = others(manifest)?;
             with_model(transaction, &manifest.url, move |_, model| {
                 // Its records stay until this download is complete.
@@ -245,12 +233,12 @@ fn put(
         }
         Write::Next => {
             guard(transaction, manifest)?;
-            records.put_with_key(bytes, &key)?;
+            put_record()?;
             put_download(transaction, manifest)
         }
         Write::Repair => {
             guard(transaction, manifest)?;
-            records.put_with_key(bytes, &key).map(|_| ())
+            put_record()
         }
     }
 }

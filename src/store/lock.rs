@@ -47,6 +47,14 @@ pub(super) async fn acquire(
     request(&locks, name, &options).await.map_err(failed)
 }
 
+/// The lock `name` together with all others who share it; `None` where browsers have none.
+pub(super) async fn share(name: &str) -> Option<Lock> {
+    let options = Object::new();
+    // Of a fresh object: cannot fail.
+    let _ = Reflect::set(&options, &"mode".into(), &"shared".into());
+    request(&lock_manager()?, name, &options).await.ok().flatten()
+}
+
 fn lock_manager() -> Option<JsValue> {
     let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).ok()?;
     let locks = Reflect::get(&navigator, &"locks".into()).ok()?;

@@ -1,5 +1,5 @@
 //! Where a model's bytes come from: the network, as a stream, or the copy that an earlier
-//! visit left in IndexedDB.
+//! visit left in IndexedDB or in a file.
 //!
 //! [`Source`] hands on the model's bytes in order, record by record, whichever it is. While
 //! it downloads, it also writes each record with its digest, one to a transaction, so that a
@@ -8,8 +8,8 @@
 //! Nothing here holds more than two records at a time.
 //!
 //! What is decided is decided in plain Rust, over two traits: `Host`, the network and the
-//! clock, and `Storage`, where records are kept. In the browser these are `web` and
-//! `indexed_db`; the tests have a simulation that fails in every way it can.
+//! clock, and `Storage`, where records are kept. In the browser these are `web`,
+//! `indexed_db` and `in_files` with `opfs`; the tests have a simulation that fails in every way it can.
 
 #![cfg_attr(
     not(target_arch = "wasm32"),
@@ -23,6 +23,7 @@ mod backoff;
 mod download;
 mod host;
 mod http;
+mod in_files;
 mod part_digest;
 mod read_only;
 pub mod recipe;
@@ -45,6 +46,8 @@ mod js;
 #[cfg(target_arch = "wasm32")]
 mod lock;
 #[cfg(target_arch = "wasm32")]
+mod opfs;
+#[cfg(target_arch = "wasm32")]
 mod quota;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
@@ -52,4 +55,5 @@ pub mod web;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-pub use source::{Options, Phase, Piece, Report, Source};
+pub use schema::Backend;
+pub use source::{Kept, Options, Phase, Piece, Report, Source};

@@ -1,7 +1,7 @@
 //! A storage that is looked at, and left as it is.
 
 use super::record::Record;
-use super::schema::Manifest;
+use super::schema::{Backend, Manifest};
 use super::storage::{Reply, Storage, Stored, Write};
 use std::future::ready;
 use std::rc::Rc;
@@ -10,8 +10,8 @@ use std::rc::Rc;
 pub(super) struct ReadOnly(pub(super) Rc<dyn Storage>);
 
 impl Storage for ReadOnly {
-    fn keeps(&self) -> bool {
-        false
+    fn backend(&self) -> Option<Backend> {
+        None
     }
 
     fn find(&self, url: &str) -> Reply<Option<Stored>> {
@@ -22,7 +22,7 @@ impl Storage for ReadOnly {
         self.0.read(manifest, index)
     }
 
-    fn write(&self, _: &Manifest, _: u32, _: &Record, _: Write) -> Reply<bool> {
+    fn write(&self, _: &Manifest, _: u32, _: Option<&Record>, _: Write) -> Reply<bool> {
         Box::pin(ready(Ok(true)))
     }
 

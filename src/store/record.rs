@@ -64,6 +64,16 @@ mod web {
             Uint8Array::new_with_byte_offset_and_length(&self.memory, start, len).copy_to(into);
         }
 
+        /// The bytes, where they are.
+        pub(crate) fn view(&self) -> Uint8Array {
+            Uint8Array::new_with_byte_offset_and_length(&self.memory, 0, self.len)
+        }
+
+        /// A record of its own with the same bytes.
+        pub(crate) fn copied(&self) -> Record {
+            Record::of(self.memory.slice_with_end(0, self.len))
+        }
+
         /// The bytes as a buffer of their own length, copied if need be.
         pub(crate) fn buffer(&self) -> ArrayBuffer {
             match self.len == self.capacity() {
@@ -72,12 +82,12 @@ mod web {
             }
         }
 
-        /// SHA-256 of the bytes, in hexadecimal.
+        /// SHA-256 of the bytes, in hexadecimal. Its computation begins now.
         ///
         /// # Errors
         /// [`Error::Internal`](crate::Error::Internal) if the browser fails.
-        pub(crate) async fn sha256(&self) -> Result<String> {
-            super::super::digest::sha256(&self.memory, self.len).await
+        pub(crate) fn sha256(&self) -> impl Future<Output = Result<String>> + use<> {
+            super::super::digest::sha256(&self.memory, self.len)
         }
     }
 
@@ -139,8 +149,12 @@ mod host {
             &self.bytes
         }
 
-        pub(crate) async fn sha256(&self) -> Result<String> {
-            Ok(sha256::of(&self.bytes))
+        pub(crate) fn copied(&self) -> Record {
+            Record::of(self.bytes.clone())
+        }
+
+        pub(crate) fn sha256(&self) -> impl Future<Output = Result<String>> + use<> {
+            std::future::ready(Ok(sha256::of(&self.bytes)))
         }
     }
 }

@@ -7,11 +7,15 @@
 //! | `downloads` | `[url, id]` | [`Manifest`] of what has been stored so far |
 //! | `records` | `[url, id, index]` | `ArrayBuffer`, the record's bytes |
 //!
+//! Or the records lie one behind the other in the file `pagelm/ID` of the origin private file
+//! system (OPFS): the manifest's `backend` tells.
+//!
 //! Keys begin with the url, so that everything of one model is a key range, and a
 //! transaction can take it away without reading first.
 
 use super::http::Version;
 use super::recipe::{Recipe, RecipeFile};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 pub(super) const DATABASE: &str = "pagelm";
@@ -23,6 +27,40 @@ pub(super) const RECORDS: &str = "records";
 /// Version of these values. A stored model of another layout is fetched anew.
 pub(super) const LAYOUT: u32 = 2;
 
+/// The folder of the files, in OPFS.
+pub(super) const FOLDER: &str = "pagelm";
+/// The Web Lock that is shared by all who may have a file that no manifest names yet. Who has
+/// it alone may delete such files.
+pub(super) const FILES_LOCK: &str = "pagelm:files";
+
+/// Where records are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// In the database.
+    #[default]
+    IndexedDb,
+    /// In a file of the origin private file system.
+    Opfs,
+}
+
+impl Backend {
+    /// By its name in messages.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for any other.
+    pub fn from_name(name: &str) -> Result<Backend> {
+        match name {
+            "indexeddb" => Ok(Backend::IndexedDb),
+            "opfs" => Ok(Backend::Opfs),
+            other => {
+                let what = format!("`storage` is \"{other}\", but must be indexeddb or opfs");
+                Err(Error::BadRequest { what })
+            }
+        }
+    }
+}
+
 /// A stored model, or what has been stored of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -32,6 +70,9 @@ pub(super) struct Manifest {
     pub(super) url: String,
     /// Tells the records of one download from those of another: random, an integer.
     pub(super) id: f64,
+    /// Where its records are.
+    #[serde(default)]
+    pub(super) backend: Backend,
     /// Bytes stored: of a complete model, the length of all files.
     pub(super) bytes: u64,
     /// Length of all files, where it is known.
@@ -83,6 +124,7 @@ impl Manifest {
             layout: LAYOUT,
             url: url.into(),
             id,
+            backend: Backend::default(),
             bytes: 0,
             total: None,
             record_bytes,
@@ -126,6 +168,11 @@ impl Manifest {
     pub(super) fn expected(&self, file: usize, from: u64) -> Option<&str> {
         let index = (from / u64::from(self.record_bytes)) as usize;
         self.files[file].source.records.get(index).map(String::as_str)
+    }
+
+    /// Bytes of the records before this one.
+    pub(super) fn bytes_before(&self, index: usize) -> u64 {
+        self.records[..index].iter().map(|record| u64::from(record.bytes)).sum()
     }
 
     /// Takes note of a further record.

@@ -8,7 +8,7 @@ use super::host::{Fault, Host};
 use super::part_digest::PartDigest;
 use super::recipe::{Recipe, Settings, is_pack};
 use super::record::Record;
-use super::schema::Manifest;
+use super::schema::{Backend, Manifest};
 use super::storage::{Reply, Storage, Stored, Write};
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -75,6 +75,15 @@ pub enum Piece {
     Restart,
 }
 
+/// What is stored of a model when it is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Whether it has become a stored model just now.
+    pub new: bool,
+    /// Where it is stored, if it is.
+    pub backend: Option<Backend>,
+}
+
 /// A model's bytes. Read them to their end, make sure that the model is whole, then
 /// [`Source::keep`] it; on any failure [`Source::discard`] it.
 pub struct Source {
@@ -99,6 +108,8 @@ pub struct Source {
     pub(super) partial: Option<Record>,
     pub(super) changed: bool,
     pub(super) stream: Option<Stream>,
+    /// Whether a connection has broken while it brought bytes.
+    pub(super) broke: bool,
     pub(super) backoff: Backoff,
     restarts: u32,
     digest: Option<PartDigest>,
@@ -146,6 +157,7 @@ impl Source {
             partial: None,
             changed: false,
             stream: None,
+            broke: false,
             restarts: 0,
             digest: None,
             room_checked: false,
@@ -305,6 +317,8 @@ impl Source {
                 Collected::End => {}
                 Collected::Changed => return self.restart().await,
                 Collected::Record(record, info) => {
+                    // Before it counts: what is lacking is told if the one before has no room.
+                    self.settle().await?;
                     self.manifest.push(info);
                     let index = self.manifest.records.len() - 1;
                     let how = if self.begun { Write::Next } else { Write::First };
@@ -323,7 +337,7 @@ impl Source {
         self.settle().await?;
         self.manifest.last_used = self.host.now();
         if let Some(storage) = &self.storage {
-            self.writing = Some(storage.write(&self.manifest, index as u32, record, how));
+            self.writing = Some(storage.write(&self.manifest, index as u32, Some(record), how));
         }
         Ok(())
     }
@@ -335,8 +349,9 @@ impl Source {
         match writing.await {
             Ok(true) => {}
             Ok(false) => self.lost("it was deleted meanwhile"),
-            Err(Error::StorageFull { available, .. }) => {
+            Err(Error::StorageFull { .. }) => {
                 let unwritten = self.manifest.records.last().map_or(0, |record| record.bytes);
+                let available = self.host.available().await.unwrap_or(0);
                 return Err(self.full(available, unwritten));
             }
             Err(error) => self.lost(&error.to_string()),
@@ -362,7 +377,7 @@ impl Source {
     }
 
     pub(super) fn stores(&self) -> bool {
-        self.storage.as_ref().is_some_and(|storage| storage.keeps())
+        self.storage.as_ref().is_some_and(|storage| storage.backend().is_some())
     }
 
     async fn hand_out(&mut self, record: Record, stored: bool) -> Result<Option<Piece>> {
@@ -433,23 +448,29 @@ impl Source {
         self.settle().await
     }
 
-    /// Makes what was downloaded a stored model, and frees what the load has taken. Returns
-    /// whether it has become one now.
+    /// Makes what was downloaded a stored model, and frees what the load has taken.
     ///
     /// # Errors
     /// [`Error::StorageFull`].
-    pub async fn keep(mut self) -> Result<bool> {
+    pub async fn keep(mut self) -> Result<Kept> {
         self.stop().await?;
-        let known = self.complete && !self.news;
-        let Some(storage) = self.storage.as_ref().filter(|_| self.begun && !known) else {
-            return Ok(false);
+        let Some(storage) = self.storage.clone().filter(|_| self.begun) else {
+            return Ok(Kept::default());
         };
+        let kept = |new| Kept { new, backend: storage.backend() };
+        if self.complete && !self.news {
+            return Ok(kept(false));
+        }
         match storage.commit(&self.manifest).await {
-            Ok(kept) => Ok(kept && !self.complete),
-            Err(Error::StorageFull { available, .. }) => Err(self.full(available, 0)),
+            Ok(true) => Ok(kept(!self.complete)),
+            Ok(false) => Ok(Kept::default()),
+            Err(Error::StorageFull { .. }) => {
+                let available = self.host.available().await.unwrap_or(0);
+                Err(self.full(available, 0))
+            }
             Err(error) => {
                 self.lost(&error.to_string());
-                Ok(false)
+                Ok(Kept::default())
             }
         }
     }

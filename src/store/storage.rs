@@ -1,8 +1,8 @@
 //! What a storage backend does.
 
 use super::record::Record;
-use super::schema::Manifest;
-use crate::Result;
+use super::schema::{Backend, Manifest};
+use crate::{Error, Result};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -31,12 +31,13 @@ pub(super) enum Write {
     Repair,
 }
 
+/// That there is no room. How much is lacking, who asked can tell.
+pub(super) const FULL: Error = Error::StorageFull { needed: 0, available: 0 };
+
 /// Keeps models as manifests and records. Models are named by their url.
 pub(super) trait Storage {
-    /// Whether what is written stays, and takes room.
-    fn keeps(&self) -> bool {
-        true
-    }
+    /// Where what is written goes; `None` if it does not stay.
+    fn backend(&self) -> Option<Backend>;
 
     /// What is stored of a model in the present layout; the complete one before an
     /// unfinished download. Its time of use is set to now.
@@ -47,8 +48,17 @@ pub(super) trait Storage {
 
     /// Writes a record together with the manifest, which has it already. `false` if the
     /// download was taken away meanwhile, by another tab or by the user: nothing is written
-    /// then.
-    fn write(&self, manifest: &Manifest, index: u32, record: &Record, how: Write) -> Reply<bool>;
+    /// then. Without a record only the manifest is: its bytes are elsewhere.
+    ///
+    /// # Errors
+    /// [`FULL`], [`Error::StorageUnavailable`].
+    fn write(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        record: Option<&Record>,
+        how: Write,
+    ) -> Reply<bool>;
 
     /// Makes a finished download the model of its url, and forgets its other downloads.
     /// `false` as with `write`.

@@ -3,11 +3,14 @@
 use super::fetch;
 use super::host::{Answer, Attempt, Fault, Host, Later};
 use super::http::Ask;
+use super::in_files::InFiles;
 use super::indexed_db::IndexedDb;
 use super::js::{Timer, collect_garbage};
-use super::lock;
+use super::lock::{self, Lock};
+use super::opfs::{Access, Opfs};
 use super::quota;
 use super::read_only::ReadOnly;
+use super::schema::Backend;
 use super::source::{Options, Phase, Report, Source};
 use super::storage::Storage;
 use crate::Result;
@@ -21,8 +24,8 @@ struct Browser {
     stall_ms: u32,
 }
 
-/// Opens the stored copy of `url`, or asks the server for it. With `cache` false the store is
-/// neither read nor written. `signal` ends the load at any time; a server that brings nothing
+/// Opens the stored copy of `url`, or asks the server for it and stores it in `backend`;
+/// without one the store is neither read nor written. `signal` ends the load at any time; a server that brings nothing
 /// for `stall_ms` is asked again.
 ///
 /// # Errors
@@ -30,20 +33,25 @@ struct Browser {
 /// before anything is fetched.
 pub async fn open(
     url: &str,
-    cache: bool,
+    backend: Option<Backend>,
     stall_ms: u32,
     options: Options,
     signal: &AbortSignal,
     report: Box<dyn Fn(Report)>,
 ) -> Result<Source> {
     let host = Rc::new(Browser { signal: signal.clone(), stall_ms });
-    if !cache {
+    let Some(backend) = backend else {
         return Source::open(host, None, url, options, report).await;
-    }
+    };
     let waiting = || report(Report { phase: Phase::Wait, loaded: 0, total: None });
     let lock = lock::acquire(&format!("pagelm:store:{url}"), signal, waiting).await?;
-    let storage: Rc<dyn Storage> = Rc::new(IndexedDb::open(lock).await?);
-    Source::open(host, Some(storage), url, options, report).await
+    let storage = storage(lock, Access::Alone, backend).await?;
+    Source::open(host, Some(Rc::new(storage)), url, options, report).await
+}
+
+async fn storage(lock: Option<Lock>, access: Access, backend: Backend) -> Result<InFiles> {
+    let database = Rc::new(IndexedDb::open(lock).await?);
+    Ok(InFiles::new(database, Rc::new(Opfs::new(access)), backend))
 }
 
 /// The same to look only: nothing is written, and no other tab is waited for.
@@ -59,7 +67,10 @@ pub async fn look(
 ) -> Result<Source> {
     let host = Rc::new(Browser { signal: signal.clone(), stall_ms });
     let storage: Option<Rc<dyn Storage>> = match cache {
-        true => Some(Rc::new(ReadOnly(Rc::new(IndexedDb::open(None).await?)))),
+        true => {
+            let storage = storage(None, Access::Look, Backend::default()).await?;
+            Some(Rc::new(ReadOnly(Rc::new(storage))))
+        }
         false => None,
     };
     Source::open(host, storage, url, options, Box::new(|_| {})).await

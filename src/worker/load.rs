@@ -8,7 +8,7 @@ use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
 use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};
 use crate::store::recipe::Settings;
-use crate::store::{self, Piece, Report, Source};
+use crate::store::{self, Kept, Piece, Report, Source};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -36,8 +36,9 @@ pub(super) async fn load(
         let reporter = reporter.clone();
         move |report: Report| reporter.report(report.into())
     });
-    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
-    let source = store::web::open(&url, cache, stall_ms, source, signal, report).await?;
+    let LoadRequest { url, context, kv_cache, cache, backend, source, stall_ms } = request;
+    let backend = cache.then_some(backend);
+    let source = store::web::open(&url, backend, stall_ms, source, signal, report).await?;
     let settings = source.settings();
     let options = options(context, kv_cache, &settings);
     let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
@@ -49,11 +50,11 @@ pub(super) async fn load(
         }
     };
     let bytes = files.source.total();
-    let stored = files.source.keep().await?;
+    let kept = files.source.keep().await?;
     store::web::clean_up();
     reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
-    let info = info(&engine)?;
-    Ok((engine, Reply::Loaded { info, stored, settings }))
+    let info = info(&engine, kept)?;
+    Ok((engine, Reply::Loaded { info, stored: kept.new, settings }))
 }
 
 /// What a model's header tells: no more than the records that it lies in is fetched, and
@@ -63,7 +64,7 @@ pub(super) async fn preflight(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<Reply> {
-    let LoadRequest { url, context, kv_cache, cache, source, stall_ms } = request;
+    let LoadRequest { url, context, kv_cache, cache, source, stall_ms, .. } = request;
     let source = store::web::look(&url, cache, stall_ms, source, signal).await?;
     let options = options(context, kv_cache, &source.settings());
     let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
@@ -220,11 +221,13 @@ impl Files<'_> {
     }
 }
 
-/// The engine's own information, with the binary's variant and its memory.
-fn info(engine: &Engine) -> Result<Value> {
+/// The engine's own information, with the binary's variant and its memory, and where the model
+/// is stored.
+fn info(engine: &Engine, kept: Kept) -> Result<Value> {
     let failed = |error: serde_json::Error| Error::Internal { what: error.to_string() };
     let mut info = serde_json::to_value(engine.info()).map_err(failed)?;
     info["variant"] = json!(entry::VARIANT);
+    info["storage"] = json!(kept.backend);
     info["memory"]["total"] = json!(entry::memory_bytes());
     Ok(info)
 }

@@ -4,9 +4,9 @@ use super::fields::{Fields, bad, must_be};
 use super::protocol::required_text;
 use crate::Result;
 use crate::session::KvType;
-use crate::store;
 use crate::store::recipe::MAX_RECORD_BYTES;
 use crate::store::sha256::is_digest;
+use crate::store::{self, Backend};
 use serde_json::Value;
 
 /// Attempts that may follow a failure.
@@ -29,6 +29,8 @@ pub struct LoadRequest {
     pub kv_cache: KvType,
     /// Whether to use and fill the store.
     pub cache: bool,
+    /// Where the store keeps what it does not have yet.
+    pub backend: Backend,
     /// How to fetch and check the files.
     pub source: store::Options,
     /// Milliseconds without a byte after which a server is asked again.
@@ -51,6 +53,10 @@ impl LoadRequest {
                 None => KvType::default(),
             },
             cache: options.flag("cache")?.unwrap_or(true),
+            backend: match options.text("storage")? {
+                Some(name) => Backend::from_name(&name)?,
+                None => Backend::default(),
+            },
             source: source_options(&mut options)?,
             stall_ms: small(&mut options, "stall_ms")?.unwrap_or(STALL_MS),
         };

@@ -335,7 +335,7 @@ mod tests {
     fn reads_every_request() {
         let messages = [
             json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false,
-                "retries": 2, "record_mb": 0.5, "sha256": "a".repeat(64), "stall_ms": 5000 } }),
+                "storage": "opfs", "retries": 2, "record_mb": 0.5, "sha256": "a".repeat(64), "stall_ms": 5000 } }),
             json!({ "id": 1, "type": "complete", "request": { "prompt": "a" }, "window": 32 }),
             json!({ "id": 1, "type": "read", "target": 3, "count": 8 }),
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
@@ -361,6 +361,7 @@ mod tests {
                 context: Some(64),
                 kv_cache,
                 cache: false,
+                backend: store::Backend::Opfs,
                 source,
                 stall_ms: 5000,
             };

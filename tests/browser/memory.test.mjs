@@ -29,6 +29,7 @@ const FORMS = {
   "one file": (server) => server.url(REAL_MODEL),
   "split files": (server) => split(server),
   "record files": (server) => packed(server),
+  "one file, OPFS": (server) => server.url(REAL_MODEL),
 };
 
 describe("memory", runnable, async () => {
@@ -41,7 +42,7 @@ describe("memory", runnable, async () => {
       test(`${form}, from the ${from}`, async (t) => {
         url ??= address(server);
         const requests = server.count(new URL(url).pathname);
-        const { cache, ...above } = await measure(server, profile, { url, context: CONTEXT, fill: form === "one file" });
+        const { cache, ...above } = await measure(server, profile, { url, context: CONTEXT, storage: form.endsWith("OPFS") ? "opfs" : "indexeddb", fill: form === "one file" });
         if (from === "store") assert.equal(server.count(new URL(url).pathname), requests, "not from the store");
         assert.equal(cache, CONTEXT * POSITION);
         const file = statSync(REAL_MODEL_FILE).size;
@@ -74,10 +75,10 @@ async function measure(server, profile, argument) {
 }
 
 /** In the page. */
-async function visit(stage, { url, context, fill }) {
+async function visit(stage, { url, context, storage, fill }) {
   const { PageLM } = await import("./pkg/pagelm.js");
   await stage("empty");
-  const lm = await PageLM.load(url, { context });
+  const lm = await PageLM.load(url, { context, storage });
   await stage("at rest", lm.info.memory.kv_cache);
   await lm.completions.create({ prompt: "The capital of France is", max_tokens: 8 });
   await stage("after an answer");

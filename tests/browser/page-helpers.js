@@ -31,7 +31,7 @@ function textOf(chunks) {
 
 // Every value of every store of every database of this origin, as
 // { database, store, key, text, length }: the value as JSON without its bytes,
-// and how many bytes it holds.
+// and how many bytes it holds. Of models in files, each record as { key, file, at, length }.
 async function storedRecords() {
   const records = [];
   for (const { name } of await indexedDB.databases()) {
@@ -40,6 +40,7 @@ async function storedRecords() {
       const source = database.transaction(store).objectStore(store);
       const [keys, values] = await Promise.all([settled(source.getAllKeys()), settled(source.getAll())]);
       keys.forEach((key, i) => {
+        records.push(...recordsInFile(values[i]));
         const text = JSON.stringify(values[i], (_, part) => (part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? undefined : part));
         records.push({ database: name, store, key, text, length: bytesOf(values[i])?.length ?? 0 });
       });
@@ -49,9 +50,28 @@ async function storedRecords() {
   return records;
 }
 
+function recordsInFile({ backend, url, id, records }) {
+  if (backend !== "opfs") return [];
+  let end = 0;
+  return records.map(({ bytes }, i) => ({ key: [url, id, i], file: `${id}`, at: (end += bytes) - bytes, length: bytes }));
+}
+
+// The folder of models in files, made if need be.
+async function modelFolder() {
+  return (await navigator.storage.getDirectory()).getDirectoryHandle("pagelm", { create: true });
+}
+
+// The names of the files in it.
+async function modelFiles() {
+  const names = [];
+  for await (const name of (await modelFolder()).keys()) names.push(name);
+  return names;
+}
+
 // Damages the stored record with this key: flips one bit in the middle of its
-// bytes, cuts its bytes short, or deletes it.
-async function damage({ database, store, key }, how) {
+// bytes, cuts its bytes short, or deletes it; in a file, these bytes then read as zeros.
+async function damage({ database, store, key, file, at, length }, how) {
+  if (file) return damageFile(await (await modelFolder()).getFileHandle(file), at, length, how);
   const open = await settled(indexedDB.open(database));
   const transaction = open.transaction(store, "readwrite");
   // A page that is closed before takes the change with it.
@@ -66,6 +86,15 @@ async function damage({ database, store, key }, how) {
   }
   await kept;
   open.close();
+}
+
+async function damageFile(handle, at, length, how) {
+  const bytes = new Uint8Array(await (await handle.getFile()).slice(at, at + length).arrayBuffer());
+  if (how === "flip a bit") bytes[length >> 1] ^= 1;
+  else bytes.fill(0, how === "shorten" ? length - 1 : 0);
+  const writable = await handle.createWritable({ keepExistingData: true });
+  await writable.write({ type: "write", position: at, data: bytes });
+  await writable.close();
 }
 
 // The weights of a record: the value itself, or the field of it that is binary.
@@ -99,7 +128,7 @@ function settled(request) {
   });
 }
 
-Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage });
+Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage, modelFolder, modelFiles });
 try {
   Object.assign(globalThis, await import("./pkg/pagelm.js"));
   globalThis.helpersReady = true;

@@ -104,7 +104,8 @@ export function trickleFile(file, { piece, ms }) {
   };
 }
 
-function drained(response) {
+/** Until a response takes more, or nobody wants it. */
+export function drained(response) {
   return new Promise((resolve) => {
     const done = () => {
       response.off("drain", done).off("close", done);
@@ -135,7 +136,7 @@ export class FaultyFile {
   /**
    * @param {Buffer} body
    * @param {object} [options]
-   * @param {(n: number, from: number) => object | null} [options.plan]
+   * @param {(n: number, from: number, to: number) => object | null} [options.plan] hears the request's number, and which bytes it asks for
    * @param {string | null} [options.etag]
    * @param {boolean} [options.ranges]
    * @param {boolean} [options.length] whether the length is told
@@ -151,7 +152,7 @@ export class FaultyFile {
 
   async #answer(request, response) {
     const asked = parseRange(request.headers.range, this.body.length);
-    const fault = this.plan(this.requests.length, asked?.start ?? 0) ?? {};
+    const fault = this.plan(this.requests.length, asked?.start ?? 0, asked?.end ?? this.body.length - 1) ?? {};
     if (fault.change) {
       this.body = fault.change;
       if (this.etag) this.etag = `"${this.requests.length + 2}"`;
@@ -188,7 +189,8 @@ export class FaultyFile {
       this.sent += chunk.length;
       if (!response.write(chunk)) await drained(response);
     }
-    if (fault.stall !== undefined) return;
+    // What has been sent whole must end: the browser sends its next request over this connection.
+    if (fault.stall < part.length) return;
     if (fault.cut === undefined && fault.short === undefined) return response.end();
     while (response.writableLength > 0 && !response.destroyed) await sleep(1);
     if (fault.cut !== undefined) response.destroy();

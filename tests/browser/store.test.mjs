@@ -22,13 +22,15 @@ describe("a damaged record", async () => {
     { how: "flip a bit", file: REAL_MODEL_FILE, record: 8 * MiB, options: needsRealModel() },
     { how: "shorten", record: MiB / 2 },
     { how: "delete", record: MiB / 2 },
+    { how: "flip a bit", storage: "opfs", file: REAL_MODEL_FILE, record: 8 * MiB, options: needsRealModel() },
+    { how: "delete", storage: "opfs", record: MiB / 2 },
   ];
-  for (const { how, file, record, options = {} } of CASES) {
-    test(`${how}: found, and only that record fetched again`, options, async (t) => {
+  for (const { how, storage = "indexeddb", file, record, options = {} } of CASES) {
+    test(`${storage}, ${how}: found, and only that record fetched again`, options, async (t) => {
       const faulty = new routes.FaultyFile(file ? readFileSync(file) : padded(0));
       const url = server.route("models/damaged.gguf", faulty.handler);
       const page = await site.blank(t);
-      const loadOptions = { record_mb: record / MiB };
+      const loadOptions = { record_mb: record / MiB, storage };
       await page.evaluate(({ url, loadOptions }) => load(url, loadOptions).then((lm) => lm.unload()), { url, loadOptions });
       const records = (await page.evaluate(() => storedRecords())).filter(({ length }) => length > 0);
       assert.equal(records[1].length, record);
@@ -140,7 +142,7 @@ describe("IndexedDB refused", async () => {
   });
 });
 
-describe("no room", async () => {
+for (const storage of ["indexeddb", "opfs"]) describe(`no room, ${storage}`, async () => {
   // The quota can be narrowed in a profile on disk only.
   const site = await openSite({ onDisk: true });
   const { server } = site;
@@ -155,17 +157,17 @@ describe("no room", async () => {
     // Before the first write: Chromium's database goes by the room that it has once been told of.
     await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 10 * MiB });
     const other = server.route("models/other.gguf", routes.bytes(tiny));
-    await page.evaluate((url) => load(url).then((lm) => lm.unload()), other);
-    const asked = await page.evaluate(async (url) => {
+    await page.evaluate(({ other, storage }) => load(other, { storage }).then((lm) => lm.unload()), { other, storage });
+    const asked = await page.evaluate(async ({ url, storage }) => {
       const asked = [];
       const outcomes = [];
       // To delete none is to fail; what is asked about is the other model alone.
       for (const decision of [undefined, "fail", [], "memory"]) {
         const onQuota = decision && ((quota) => (asked.push(quota), decision));
-        outcomes.push((await attempt(() => load(url, { onQuota }).then((lm) => lm.unload()))).error);
+        outcomes.push((await attempt(() => load(url, { onQuota, storage }).then((lm) => lm.unload()))).error);
       }
       return { asked, outcomes };
-    }, url);
+    }, { url, storage });
     const [alone, fail, none, memory] = asked.outcomes;
     for (const error of [alone, fail, none]) assert.equal(error?.code, "storage_full", JSON.stringify(error));
     // Chromium does not tell of the narrowed quota before a write fails; what is stored by then stays.
@@ -174,7 +176,7 @@ describe("no room", async () => {
     assert.equal(asked.asked.length, 3);
     assert.deepEqual(asked.asked.map(({ models }) => models.map(({ url }) => url)), [[other], [other], [other]]);
 
-    const { error } = await page.evaluate((url) => attempt(() => load(url, { record_mb: 1 }).then(() => "loaded")), untold);
+    const { error } = await page.evaluate(({ url, storage }) => attempt(() => load(url, { record_mb: 1, storage }).then(() => "loaded")), { url: untold, storage });
     assert.equal(error?.code, "storage_full", JSON.stringify(error));
     assert.ok(error.data.needed > error.data.available);
     const complete = (await page.evaluate(() => PageLM.models())).filter((model) => model.complete);
@@ -186,12 +188,13 @@ describe("no room", async () => {
     assert.equal(await page.evaluate(completionLength), 4);
 
     await session.send("Storage.overrideQuotaForOrigin", { origin: server.origin });
-    await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
-    assert.ok((await page.evaluate(() => PageLM.models())).some((model) => model.url === url && model.complete));
+    await page.evaluate(({ url, storage }) => load(url, { storage }).then((lm) => lm.unload()), { url, storage });
+    const [last] = await page.evaluate(() => PageLM.models());
+    assert.deepEqual([last.url, last.complete, last.storage], [url, true, storage]);
   });
 });
 
-describe("the browser clears the site's storage", async () => {
+for (const storage of ["indexeddb", "opfs"]) describe(`the browser clears the site's storage, ${storage}`, async () => {
   const site = await openSite({ onDisk: true });
   const { server } = site;
   const url = server.route("models/evicted.gguf", routes.bytes(padded(2)));
@@ -202,11 +205,11 @@ describe("the browser clears the site's storage", async () => {
     const clear = () => session.send("Storage.clearDataForOrigin", { origin: server.origin, storageTypes: "all" });
     const requests = () => server.count("models/evicted.gguf");
     const loadTwice = async () => {
-      for (let i = 0; i < 2; i++) await page.evaluate((url) => PageLM.load(url).then((lm) => lm.unload()), url);
+      for (let i = 0; i < 2; i++) await page.evaluate(({ url, storage }) => PageLM.load(url, { storage }).then((lm) => lm.unload()), { url, storage });
     };
     await loadTwice();
     assert.equal(requests(), 1);
-    await page.evaluate((url) => load(url).then(() => undefined), url);
+    assert.equal(await page.evaluate((url) => load(url).then((lm) => lm.info.storage), url), storage);
     await clear();
     assert.deepEqual(await page.evaluate(() => PageLM.models()), []);
     // Chromium lets go of the site's locks as well, by which the page knows that its worker lives.

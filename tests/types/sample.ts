@@ -37,6 +37,7 @@ import type {
   SavedSession,
   Score,
   Sessions,
+  StorageBackend,
   StorageRoom,
   StoredModel,
   Stream,
@@ -56,6 +57,7 @@ const { signal } = new AbortController();
 
 const variant: Variant = "relaxed";
 const kvCache: KvType = "q8";
+const storage: StorageBackend = "opfs";
 const options: LoadOptions = {
   onProgress: ({ phase, loaded, total, retry }: LoadProgress) => show(`${phase} ${loaded} of ${total ?? "?"} ${retry?.reason}`),
   signal,
@@ -68,6 +70,7 @@ const options: LoadOptions = {
   retries: 3,
   stall_ms: 10_000,
   record_mb: 16,
+  storage,
   shared: false,
   onQuota: async ({ needed, available, models }: Quota): Promise<QuotaDecision> => (models.length > 0 && needed - available < 1e9 ? "evict" : "memory"),
 };
@@ -86,6 +89,8 @@ export async function load(): Promise<PageLM> {
   const lm = await PageLM.load(new URL("https://example.org/model.gguf"), options);
   const info: Info = lm.info;
   const { architecture, parameters, quantization, context, threads, memory } = info;
+  const storedIn: StorageBackend | null = info.storage;
+  void storedIn;
   show(`${architecture} ${quantization} ${info.variant} ${parameters + context + threads + memory.weights + memory.kv_cache}`);
   // @ts-expect-error what is loaded does not change
   lm.info.context = 1;

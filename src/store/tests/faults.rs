@@ -2,6 +2,7 @@
 
 use super::world::{Faults, Served, World};
 use super::{Outcome, RECORD, load, options};
+use crate::store::schema::Backend;
 use crate::store::sha256;
 use serde_json::json;
 use std::rc::Rc;
@@ -86,7 +87,7 @@ fn check_stored(world: &World, form: Form, seed: u64) {
 
 #[test]
 fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
-    let (mut loaded, mut killed, mut failed, mut repaired) = (0, 0, 0, 0);
+    let (mut loaded, mut killed, mut failed, mut repaired, mut in_files) = (0, 0, 0, 0, 0);
     for seed in 0..SCHEDULES {
         let world = World::new(seed);
         let form = [Form::Single, Form::Split, Form::Packed][world.below(3)];
@@ -114,8 +115,11 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
                 full: may(0.03),
                 unwritten: may(0.03),
                 closed: may(0.05),
+                torn: may(0.05),
+                locked: may(0.1),
                 ..faults
             });
+            world.backend.set(if world.chance(0.5) { Backend::Opfs } else { Backend::IndexedDb });
             let steps = if world.chance(0.5) { ENOUGH } else { world.below(150) };
             match load(&world, url(form), options.clone(), steps) {
                 Outcome::Loaded(parts) => {
@@ -142,14 +146,19 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
         check_handed(&world, form, &parts, seed);
         check_stored(&world, form, seed);
         assert!(world.stored(url(form)).is_some(), "seed {seed}: not stored");
+        in_files += usize::from(world.disk.borrow().models[url(form)].backend == Backend::Opfs);
         let sent = world.sent.get();
         assert_eq!(load(&world, url(form), options, ENOUGH), Outcome::Loaded(parts), "seed {seed}");
         assert_eq!(world.sent.get(), sent, "seed {seed}: fetched again");
     }
     // The schedules must reach what they are for.
-    for (what, count) in
-        [("loaded", loaded), ("killed", killed), ("failed", failed), ("rotten", repaired)]
-    {
+    for (what, count) in [
+        ("loaded", loaded),
+        ("killed", killed),
+        ("failed", failed),
+        ("rotten", repaired),
+        ("in a file", in_files),
+    ] {
         assert!(count > 200, "{what} only {count} times");
     }
 }

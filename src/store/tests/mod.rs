@@ -3,13 +3,17 @@
 //! whose bytes differ from the server's, and as soon as the world is good again a load
 //! succeeds.
 
+mod disk;
 mod faults;
 mod plain;
 mod world;
 
+use super::in_files::InFiles;
 use super::record::Record;
 use super::source::{Options, Piece, Source};
+use super::storage::Storage;
 use crate::{Error, Result};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -46,15 +50,27 @@ fn options() -> Options {
 
 /// One load, as the worker makes it.
 fn load(world: &Rc<World>, url: &str, options: Options, steps: usize) -> Outcome {
-    match run(load_async(world.clone(), url, options), steps) {
+    world.ended.set(false);
+    let mut load = pin!(load_async(world.clone(), url, options));
+    let while_open = poll_fn(|context| match load.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if world.ended.get() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    match run(while_open, steps).flatten() {
         None => Outcome::Killed,
         Some(Ok(parts)) => Outcome::Loaded(parts),
         Some(Err(error)) => Outcome::Failed(error),
     }
 }
 
+/// The store, as the browser has it.
+fn storage(world: &Rc<World>) -> Rc<dyn Storage> {
+    Rc::new(InFiles::new(world.clone(), Rc::new(world.clone()), world.backend.get()))
+}
+
 async fn load_async(world: Rc<World>, url: &str, options: Options) -> Result<Vec<Vec<u8>>> {
-    let storage = world.stores.get().then(|| world.clone() as Rc<dyn super::storage::Storage>);
+    let storage = world.stores.get().then(|| storage(&world));
     let reports = world.clone();
     let report = Box::new(move |report| reports.reports.borrow_mut().push(report));
     let host = Rc::new(world.clone());

@@ -3,16 +3,16 @@
 use super::super::host::{Answer, Attempt, Body, Fault, Host, Later};
 use super::super::http::{Ask, Head, Version};
 use super::super::record::Record;
-use super::super::schema::Manifest;
-use super::super::sha256;
+use super::super::schema::{Backend, Manifest};
 use super::super::source::Report;
-use super::super::storage::{Reply, Storage, Stored, Write};
+use super::super::storage::{FULL, Reply, Storage, Stored, Write};
+use super::disk::Disk;
 use crate::Error;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -42,6 +42,10 @@ pub(super) struct Faults {
     pub(super) cleared: f64,
     /// A write fails.
     pub(super) unwritten: f64,
+    /// The tab ends in the middle of a write to a file.
+    pub(super) torn: f64,
+    /// A file cannot be opened.
+    pub(super) locked: f64,
     /// The store is full.
     pub(super) full: f64,
     /// The store cannot be opened.
@@ -58,22 +62,18 @@ pub(super) struct Served {
     pub(super) ranges: bool,
 }
 
-#[derive(Default)]
-struct Disk {
-    models: BTreeMap<String, Manifest>,
-    downloads: BTreeMap<String, Manifest>,
-    /// By url, id and index.
-    records: BTreeMap<(String, u64, u32), Vec<u8>>,
-}
-
 pub(super) struct World {
     random: RefCell<StdRng>,
     pub(super) faults: Cell<Faults>,
     pub(super) files: RefCell<BTreeMap<String, Served>>,
     /// Whatever the server has ever had at an address.
     pub(super) versions: RefCell<Vec<(String, Vec<u8>)>>,
-    disk: RefCell<Disk>,
+    pub(super) disk: RefCell<Disk>,
     pub(super) stores: Cell<bool>,
+    /// Where new downloads are to go.
+    pub(super) backend: Cell<Backend>,
+    /// Whether the tab has ended.
+    pub(super) ended: Cell<bool>,
     pub(super) asks: RefCell<Vec<Ask>>,
     /// Bytes that have left the server.
     pub(super) sent: Cell<u64>,
@@ -90,6 +90,8 @@ impl World {
             versions: RefCell::default(),
             disk: RefCell::default(),
             stores: Cell::new(true),
+            backend: Cell::default(),
+            ended: Cell::new(false),
             asks: RefCell::default(),
             sent: Cell::new(0),
             room: Cell::new(None),
@@ -117,47 +119,50 @@ impl World {
 
     /// Of a complete model: its bytes, file by file, with the files' addresses.
     pub(super) fn stored(&self, url: &str) -> Option<Vec<(String, Vec<u8>)>> {
-        let manifest = self.disk.borrow().models.get(url)?.clone();
-        Some(self.files_on_disk(&manifest))
-    }
-
-    fn files_on_disk(&self, manifest: &Manifest) -> Vec<(String, Vec<u8>)> {
         let disk = self.disk.borrow();
-        let mut files: Vec<_> =
-            manifest.files.iter().map(|file| (file.source.url.clone(), Vec::new())).collect();
-        for (index, record) in (0..).zip(&manifest.records) {
-            let bytes = disk.records.get(&(manifest.url.clone(), manifest.id as u64, index));
-            files[record.file as usize].1.extend_from_slice(bytes.map_or(&[], |bytes| bytes));
-        }
-        files
-    }
-
-    /// Bytes of all records on the disk.
-    pub(super) fn bytes_on_disk(&self) -> usize {
-        self.disk.borrow().records.values().map(Vec::len).sum()
+        Some(disk.contents(disk.models.get(url)?))
     }
 
     /// Damages a stored record, if there is one. Tells which.
     pub(super) fn rot(&self) -> Option<u32> {
-        let at = self.below(self.disk.borrow().records.len());
         let mut disk = self.disk.borrow_mut();
-        let key = disk.records.keys().nth(at)?.clone();
-        if self.chance(0.3) || disk.records[&key].is_empty() {
-            disk.records.remove(&key);
-        } else {
-            let bytes = disk.records.get_mut(&key)?;
-            let at = self.below(bytes.len());
-            if self.chance(0.3) { bytes.truncate(at) } else { bytes[at] ^= 1 << self.below(8) }
+        let in_files = disk.named_records();
+        let at = self.below(disk.records.len() + in_files.len());
+        let bit = 1 << self.below(8);
+        if let Some(key) = disk.records.keys().nth(at).cloned() {
+            if self.chance(0.3) || disk.records[&key].is_empty() {
+                disk.records.remove(&key);
+            } else {
+                let bytes = disk.records.get_mut(&key)?;
+                let at = self.below(bytes.len());
+                if self.chance(0.3) { bytes.truncate(at) } else { bytes[at] ^= bit }
+            }
+            return Some(key.2);
         }
-        Some(key.2)
+        let (id, index, range) = in_files.get(at - disk.records.len())?.clone();
+        let bytes = disk.files.get_mut(&id)?.get_mut(range)?;
+        let at = self.below(bytes.len());
+        // What a disk has not written reads as zeros.
+        if self.chance(0.3) {
+            bytes[at..].fill(0)
+        } else {
+            bytes[at] ^= bit
+        }
+        Some(index)
     }
 
-    fn rot_by_chance(&self) {
+    pub(super) fn rot_by_chance(&self) {
         if self.chance(self.faults.get().rotten) {
             self.rot();
         }
         if self.chance(self.faults.get().cleared) {
-            *self.disk.borrow_mut() = Disk::default();
+            let mut disk = self.disk.borrow_mut();
+            match self.below(4) {
+                // Browsers do it together; a person may do it apart.
+                0 => disk.files.clear(),
+                1 => *disk = Disk { files: std::mem::take(&mut disk.files), ..Disk::default() },
+                _ => *disk = Disk::default(),
+            }
         }
     }
 
@@ -166,7 +171,7 @@ impl World {
             return;
         }
         let Some(mut served) = self.files.borrow().get(url).cloned() else { return };
-        let len = if self.chance(0.5) { served.bytes.len() } else { self.below(500) };
+        let len = if self.chance(0.5) { served.bytes.len() } else { 1 + self.below(500) };
         served.bytes = self.bytes(len);
         served.etag = served.etag.map(|_| format!("\"{}\"", self.below(1 << 30)));
         self.serve(url, served);
@@ -235,28 +240,25 @@ impl World {
     /// What becomes a complete model is, file by file, what the server has had. (A disk that
     /// rots at this moment is found out by the next load.)
     fn committing(&self, manifest: &Manifest) {
-        if self.faults.get().rotten > 0.0 || !self.has(manifest) {
+        let disk = self.disk.borrow();
+        let in_file = manifest.backend == Backend::Opfs;
+        let gone = in_file && !disk.files.contains_key(&(manifest.id as u64));
+        if self.faults.get().rotten > 0.0 || !disk.has(manifest) || gone {
             return;
         }
-        for file in self.files_on_disk(manifest) {
+        for file in disk.contents(manifest) {
             assert!(self.versions.borrow().contains(&file), "{} is a mixture", file.0);
         }
     }
 
     /// Why a write fails, if it does.
-    fn unwritten(&self) -> Option<Error> {
+    pub(super) fn unwritten(&self) -> Option<Error> {
         let faults = self.faults.get();
         if self.chance(faults.full) {
-            return Some(Error::StorageFull { needed: 1, available: 0 });
+            return Some(FULL);
         }
         let what = "the connection was lost".into();
         self.chance(faults.unwritten).then_some(Error::StorageUnavailable { what })
-    }
-
-    fn has(&self, manifest: &Manifest) -> bool {
-        let disk = self.disk.borrow();
-        let same = |found: Option<&Manifest>| found.is_some_and(|found| found.id == manifest.id);
-        same(disk.models.get(&manifest.url)) || same(disk.downloads.get(&manifest.url))
     }
 }
 
@@ -323,6 +325,10 @@ impl Host for Rc<World> {
 }
 
 impl Storage for World {
+    fn backend(&self) -> Option<Backend> {
+        Some(Backend::IndexedDb)
+    }
+
     fn find(&self, url: &str) -> Reply<Option<Stored>> {
         self.rot_by_chance();
         if self.chance(self.faults.get().closed) {
@@ -338,21 +344,28 @@ impl Storage for World {
         self.rot_by_chance();
         let key = (manifest.url.clone(), manifest.id as u64, index);
         let bytes = self.disk.borrow().records.get(&key).cloned();
-        reply(Ok(bytes.map(|bytes| {
-            let found = sha256::of(&bytes);
-            (Record::of(bytes), found)
-        })))
+        reply(Ok(bytes.map(super::disk::with_digest)))
     }
 
-    fn write(&self, manifest: &Manifest, index: u32, record: &Record, how: Write) -> Reply<bool> {
+    fn write(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        record: Option<&Record>,
+        how: Write,
+    ) -> Reply<bool> {
+        if self.ended.get() {
+            return Box::pin(pending());
+        }
+        assert_eq!(record.is_none(), manifest.backend == Backend::Opfs, "two places");
         self.rot_by_chance();
         if let Some(error) = self.unwritten() {
             return reply(Err(error));
         }
-        if how != Write::First && !self.has(manifest) {
+        let mut disk = self.disk.borrow_mut();
+        if how != Write::First && !disk.has(manifest) {
             return reply(Ok(false));
         }
-        let mut disk = self.disk.borrow_mut();
         if how != Write::Repair {
             disk.downloads.insert(manifest.url.clone(), manifest.clone());
         }
@@ -363,7 +376,9 @@ impl Storage for World {
             disk.records.retain(|(url, id, _), _| *url != manifest.url || keeps(*id));
         }
         let key = (manifest.url.clone(), manifest.id as u64, index);
-        disk.records.insert(key, record.bytes().to_vec());
+        if let Some(record) = record {
+            disk.records.insert(key, record.bytes().to_vec());
+        }
         reply(Ok(true))
     }
 
@@ -372,10 +387,10 @@ impl Storage for World {
         if let Some(error) = self.unwritten() {
             return reply(Err(error));
         }
-        if !self.has(manifest) {
+        let mut disk = self.disk.borrow_mut();
+        if !disk.has(manifest) {
             return reply(Ok(false));
         }
-        let mut disk = self.disk.borrow_mut();
         disk.models.insert(manifest.url.clone(), manifest.clone());
         disk.downloads.remove(&manifest.url);
         let own = manifest.id as u64;
@@ -403,7 +418,7 @@ fn soon<'a, T>(act: impl FnOnce() -> T + 'a) -> Later<'a, T> {
 }
 
 /// A reply to what has been done already.
-fn reply<T: 'static>(value: crate::Result<T>) -> Reply<T> {
+pub(super) fn reply<T: 'static>(value: crate::Result<T>) -> Reply<T> {
     Box::pin(async move {
         Turn(false).await;
         value
