@@ -2,14 +2,22 @@
 //! thread alone is faster. Measured, because nothing else tells: a helper that waits for its
 //! core keeps all others waiting, some hundred times a token.
 
-/// Tokens of a trial.
+/// Tokens of a trial that count.
 const TRIAL: u32 = 2;
+/// Tokens before them: threads that have slept wake up.
+const WARM_UP: u32 = 1;
+/// Tokens whose median tells how fast all threads are together.
+const LATELY: usize = 3;
 /// All threads together are in doubt when they take this much longer than they once did.
 const DOUBT: f64 = 1.3;
+/// What one thread must win against all, whose first tokens the page delays: it is busy too.
+const ONE_WINS: f64 = 0.9;
 /// What all threads must win to be taken back.
-const WIN: f64 = 0.95;
+const ALL_WIN: f64 = 0.95;
+/// A trial of all threads in which a token takes this many times one thread's time is over.
+const LOST: f64 = 2.0;
 /// Time on one thread before all are tried again; doubled after each trial that fails.
-const FIRST_WAIT_MS: f64 = 500.0;
+const FIRST_WAIT_MS: f64 = 150.0;
 const LONGEST_WAIT_MS: f64 = 8000.0;
 
 /// The choice between all threads and one.
@@ -17,8 +25,9 @@ const LONGEST_WAIT_MS: f64 = 8000.0;
 pub(super) struct Tempo {
     n_threads: usize,
     state: State,
-    /// Milliseconds a token takes on all threads, of late; what it took at best.
-    all_ms: f64,
+    /// Milliseconds of the last tokens on all threads, the newest last.
+    lately: [f64; LATELY],
+    /// The median of as many, at best.
     best_ms: f64,
     wait_ms: f64,
 }
@@ -42,7 +51,7 @@ impl Tempo {
         Tempo {
             n_threads,
             state: State::First { tokens: 0 },
-            all_ms: 0.0,
+            lately: [0.0; LATELY],
             best_ms: f64::INFINITY,
             wait_ms: FIRST_WAIT_MS,
         }
@@ -62,19 +71,17 @@ impl Tempo {
             return;
         }
         self.state = match self.state {
-            State::First { tokens } if tokens < TRIAL => State::First { tokens: tokens + 1 },
             State::First { tokens } => {
-                self.best_ms = self.best_ms.min(ms);
-                self.all_ms = self.best_ms;
-                match tokens + 1 < 2 * TRIAL {
+                self.remember(ms);
+                match tokens + 1 < WARM_UP + LATELY as u32 {
                     true => State::First { tokens: tokens + 1 },
                     false => State::TryOne { tokens: 0, best_ms: f64::INFINITY },
                 }
             }
             State::All => {
-                self.all_ms += (ms - self.all_ms) / 4.0;
-                self.best_ms = self.best_ms.min(self.all_ms);
-                match self.all_ms > DOUBT * self.best_ms {
+                self.remember(ms);
+                self.best_ms = self.best_ms.min(self.all_ms());
+                match self.all_ms() > DOUBT * self.best_ms {
                     true => State::TryOne { tokens: 0, best_ms: f64::INFINITY },
                     false => State::All,
                 }
@@ -83,12 +90,12 @@ impl Tempo {
                 let best_ms = best_ms.min(ms);
                 if tokens + 1 < TRIAL {
                     State::TryOne { tokens: tokens + 1, best_ms }
-                } else if best_ms < self.all_ms {
+                } else if best_ms < ONE_WINS * self.all_ms() {
                     self.wait_ms = FIRST_WAIT_MS;
                     State::One { for_ms: 0.0, token_ms: best_ms }
                 } else {
                     // As good as it gets: a longer context, or a slower clock.
-                    self.best_ms = self.all_ms;
+                    self.best_ms = self.all_ms();
                     State::All
                 }
             }
@@ -100,21 +107,36 @@ impl Tempo {
                 }
             }
             State::TryAll { tokens, sum_ms, token_ms } => {
-                let (tokens, sum_ms) = (tokens + 1, sum_ms + ms);
-                if ms > token_ms {
+                let sum_ms = if tokens < WARM_UP { 0.0 } else { sum_ms + ms };
+                if ms > LOST * token_ms {
                     self.one_again(token_ms)
-                } else if tokens < TRIAL {
-                    State::TryAll { tokens, sum_ms, token_ms }
+                } else if tokens + 1 < WARM_UP + TRIAL {
+                    State::TryAll { tokens: tokens + 1, sum_ms, token_ms }
                 } else {
-                    self.all_ms = sum_ms / tokens as f64;
-                    self.best_ms = self.all_ms;
-                    match self.all_ms < WIN * token_ms {
-                        true => State::All,
+                    let all_ms = sum_ms / f64::from(TRIAL);
+                    match all_ms < ALL_WIN * token_ms {
+                        true => {
+                            self.lately = [all_ms; LATELY];
+                            self.best_ms = all_ms;
+                            State::All
+                        }
                         false => self.one_again(token_ms),
                     }
                 }
             }
         };
+    }
+
+    fn remember(&mut self, ms: f64) {
+        self.lately.rotate_left(1);
+        self.lately[LATELY - 1] = ms;
+    }
+
+    /// Milliseconds of a token on all threads, of late.
+    fn all_ms(&self) -> f64 {
+        let mut sorted = self.lately;
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted[LATELY / 2]
     }
 
     /// A trial of all threads has failed.
