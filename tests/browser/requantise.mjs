@@ -48,14 +48,19 @@ function blocks(data, n, { bytes, write }) {
 
 /** Integers of 4 or 5 bits, `middle` standing for 0: the weight farthest from 0 becomes the lowest. */
 function symmetric(out, weights, middle) {
-  const far = weights.reduce((far, x) => (Math.abs(x) > Math.abs(far) ? x : far), 0);
+  let far = 0;
+  for (let i = 0; i < BLOCK; i++) if (Math.abs(weights[i]) > Math.abs(far)) far = weights[i];
   const d = fround(far / -middle);
   const inverse = d === 0 ? 0 : fround(1 / d);
-  const q = Array.from(weights, (x) => Math.min(2 * middle - 1, Math.trunc(fround(fround(x * inverse) + middle + 0.5))));
+  const nibbles = out.length - HALF;
+  let fifth = 0;
+  for (let i = 0; i < BLOCK; i++) {
+    const q = Math.min(2 * middle - 1, Math.trunc(fround(fround(weights[i] * inverse) + middle + 0.5)));
+    fifth |= (q >> 4) << i;
+    out[nibbles + (i % HALF)] |= (q & 15) << (i < HALF ? 0 : 4);
+  }
   out.writeUInt16LE(toHalf(d), 0);
-  if (middle === 16) out.writeUInt32LE(q.reduce((bits, q, i) => bits | ((q >> 4) << i), 0) >>> 0, 2);
-  const nibbles = out.subarray(out.length - HALF);
-  for (let i = 0; i < HALF; i++) nibbles[i] = (q[i] & 15) | ((q[i + HALF] & 15) << 4);
+  if (middle === 16) out.writeUInt32LE(fifth >>> 0, 2);
 }
 
 /** Q4_1 as Q5_1: the fifth bits are 0. */
@@ -65,13 +70,15 @@ function widen(out, block) {
 }
 
 function eightBits(out, weights) {
-  const d = fround(weights.reduce((max, x) => Math.max(max, Math.abs(x)), 0) / 127);
+  let max = 0;
+  for (let i = 0; i < BLOCK; i++) max = Math.max(max, Math.abs(weights[i]));
+  const d = fround(max / 127);
   const inverse = d === 0 ? 0 : fround(1 / d);
   out.writeUInt16LE(toHalf(d), 0);
-  weights.forEach((x, i) => {
-    const scaled = fround(x * inverse);
-    out.writeInt8(Math.sign(scaled) * Math.round(Math.abs(scaled)), 2 + i);
-  });
+  for (let i = 0; i < BLOCK; i++) {
+    const scaled = fround(weights[i] * inverse);
+    out[2 + i] = Math.sign(scaled) * Math.round(Math.abs(scaled));
+  }
 }
 
 /** IEEE binary16, finite. */
