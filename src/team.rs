@@ -374,8 +374,12 @@ pub(crate) struct PerThread<T>(Vec<Mutex<T>>);
 
 impl<T> PerThread<T> {
     /// Values for `n` threads.
-    pub(crate) fn new(n: usize, make: impl Fn() -> T) -> PerThread<T> {
-        PerThread((0..n).map(|_| Mutex::new(make())).collect())
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn new(n: usize, make: impl Fn() -> Result<T>) -> Result<PerThread<T>> {
+        let values: Result<_> = (0..n).map(|_| make().map(Mutex::new)).collect();
+        Ok(PerThread(values?))
     }
 
     /// The value of a thread.

@@ -1,7 +1,10 @@
 //! `{% generation %}` … `{% endgeneration %}`: Hugging Face's mark around what the
 //! assistant says, used for training masks. For inference it must pass its body
 //! through. The engine has no custom tags, so the two tags are rewritten to
-//! `{% if true %}` … `{% endif %}` in the source; line numbers stay as they are.
+//! `{% if true %}` … `{% endif %}` in the source; line numbers stay as they are. The same walk
+//! through the tags rewrites their expressions ([`percent`]).
+
+use super::percent;
 
 /// Rewrites the generation tags of a template, leaving strings, comments and raw
 /// blocks alone.
@@ -25,6 +28,9 @@ pub(super) fn rewrite(source: &str) -> String {
                 let whole = tag.len() + raw_length(after);
                 (tag, after) = rest[start..].split_at(whole);
                 out.push_str(tag);
+            }
+            _ if tag.starts_with("{{") || tag.starts_with("{%") => {
+                out.push_str(&percent::rewrite(tag));
             }
             _ => out.push_str(tag),
         }

@@ -17,6 +17,7 @@ mod generation;
 mod json;
 mod limits;
 mod methods;
+mod percent;
 mod reasoning;
 mod roles;
 mod template;

@@ -242,9 +242,27 @@ pub(crate) fn zeros(len: usize) -> Result<Vec<f32>> {
     filled(len)
 }
 
-fn filled<T: Zeroable>(len: usize) -> Result<Vec<T>> {
-    let needed = (len * size_of::<T>()) as u64;
-    memory::zeroed(len).ok_or(Error::OutOfMemory { needed })
+/// The same of any type that zeros are a value of.
+pub(crate) fn filled<T: Zeroable>(len: usize) -> Result<Vec<T>> {
+    memory::zeroed(len).ok_or(full::<T>(len))
+}
+
+/// Room for `len` values, or an error instead of a trap.
+pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len).map_err(|_| full::<T>(len))?;
+    Ok(room)
+}
+
+/// `value`, `len` times, or an error instead of a trap.
+pub(crate) fn copies<T: Clone>(value: T, len: usize) -> Result<Vec<T>> {
+    let mut copies = room(len)?;
+    copies.resize(len, value);
+    Ok(copies)
+}
+
+fn full<T>(len: usize) -> Error {
+    Error::OutOfMemory { needed: len as u64 * size_of::<T>() as u64 }
 }
 
 #[cfg(test)]

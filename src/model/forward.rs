@@ -50,9 +50,9 @@ impl Forward {
         let (n_recurrent, state_len) = config.recurrent_states();
         Ok(Forward {
             recurrent: Recurrent::new(n_recurrent, state_len)?,
-            ropes: config.ropes.iter().map(rope).collect(),
+            ropes: config.ropes.iter().map(rope).collect::<Result<_>>()?,
             attention: Attention::new(config.attention(), kv_type, cache.capacity(), team.size())?,
-            scratch: Scratch::new(team.size(), config.max_width()),
+            scratch: Scratch::new(team.size(), config.max_width())?,
             buffers: Buffers::new(&config, cache.capacity())?,
             cache,
             team,
@@ -269,7 +269,8 @@ impl Forward {
 
     /// Bytes of the buffers that the cache does not hold.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        self.buffers.n_bytes() + self.ropes.iter().map(Rope::n_bytes).sum::<usize>()
+        let ropes: usize = self.ropes.iter().map(Rope::n_bytes).sum();
+        self.buffers.n_bytes() + self.attention.n_bytes() + ropes
     }
 }
 

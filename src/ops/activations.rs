@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::kernels::{BLOCK, Best, Level, PANEL_TOKENS, Quantised};
-use crate::kv_cache::zeros;
+use crate::kv_cache::{filled, zeros};
 use crate::quant::Layout;
 use crate::team::Team;
 use std::sync::{Mutex, PoisonError};
@@ -44,6 +44,9 @@ pub(crate) struct Activations {
 
 impl Activations {
     /// Room for `max_tokens` rows of up to `max_width` values.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(crate) fn new(max_tokens: usize, max_width: usize) -> Result<Activations> {
         let tokens = max_tokens.next_multiple_of(PANEL_TOKENS);
         let blocks = tokens * max_width.div_ceil(BLOCK);
@@ -51,8 +54,8 @@ impl Activations {
             n_tokens: 0,
             width: 0,
             rows: zeros(tokens * max_width)?,
-            affine: vec![0; blocks * Best::AFFINE_X],
-            symmetric: vec![0; blocks * Best::SYMMETRIC_X],
+            affine: filled(blocks * Best::AFFINE_X)?,
+            symmetric: filled(blocks * Best::SYMMETRIC_X)?,
         })
     }
 

@@ -6,6 +6,7 @@ use crate::kernels::{
     BLOCK, Best, Columns, FloatWeight, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights,
     gemm, gemm_float, gemv, gemv_float,
 };
+use crate::kv_cache::filled;
 use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
 use crate::team::{MAX_THREADS, PerThread, Team, share};
 
@@ -24,11 +25,14 @@ pub(crate) struct Scratch(PerThread<Vec<u8>>);
 
 impl Scratch {
     /// For inputs of up to `max_width` values.
-    pub(crate) fn new(n_threads: usize, max_width: usize) -> Scratch {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn new(n_threads: usize, max_width: usize) -> Result<Scratch> {
         const BLOCK_BYTES: usize = <Q4<2> as Weights<Best>>::SCRATCH;
         const { assert!(BLOCK_BYTES >= <Table4<Iq4> as Weights<Best>>::SCRATCH) };
         let bytes = max_width.div_ceil(BLOCK) * BLOCK_BYTES;
-        Scratch(PerThread::new(n_threads, || vec![0; bytes]))
+        Ok(Scratch(PerThread::new(n_threads, || filled(bytes))?))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Rotary position embedding (Su et al., 2021).
 
+use crate::Result;
 use crate::kernels::{rotate_halves, rotate_pairs};
+use crate::kv_cache::room;
 
 /// How a model rotates.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +56,14 @@ impl Rope {
     ///
     /// `factors` are those of Llama 3.1 and later (`rope_freqs.weight`) or of LongRoPE, all 1
     /// where absent.
-    pub(crate) fn new(n_positions: usize, shape: &RopeShape, factors: Option<&[f32]>) -> Rope {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(crate) fn new(
+        n_positions: usize,
+        shape: &RopeShape,
+        factors: Option<&[f32]>,
+    ) -> Result<Rope> {
         let half = shape.dim / 2;
         let frequencies: Vec<f64> = (0..half)
             .map(|i| {
@@ -67,9 +76,9 @@ impl Rope {
             let (sin, cos) = (p as f64 * f).sin_cos();
             [cos, sin].map(|x| (x * shape.magnitude as f64) as f32)
         };
-        let angles =
-            (0..n_positions).flat_map(|p| frequencies.iter().map(move |f| angle(p, f))).collect();
-        Rope { angles, half, pairing: shape.pairing }
+        let mut angles = room(n_positions * half)?;
+        angles.extend((0..n_positions).flat_map(|p| frequencies.iter().map(move |f| angle(p, f))));
+        Ok(Rope { angles, half, pairing: shape.pairing })
     }
 
     /// Rotates a head at `position`.
@@ -123,7 +132,7 @@ mod tests {
         let factors = [1.0, 8.0, 2.0, 4.0];
         for (pairing, magnitude) in [(Pairing::Neighbours, 1.0), (Pairing::Halves, 1.5)] {
             let shape = RopeShape { pairing, magnitude, ..SHAPE };
-            let rope = Rope::new(5, &shape, Some(&factors));
+            let rope = Rope::new(5, &shape, Some(&factors)).unwrap();
             let before: Vec<f32> = (0..8).map(|i| i as f32 - 3.5).collect();
             let mut head = before.clone();
             rope.apply(&mut head, 3);
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn only_the_rotated_part_of_a_head_turns() {
         for pairing in [Pairing::Neighbours, Pairing::Halves] {
-            let rope = Rope::new(2, &RopeShape { dim: 4, pairing, ..SHAPE }, None);
+            let rope = Rope::new(2, &RopeShape { dim: 4, pairing, ..SHAPE }, None).unwrap();
             let mut head = [1.0; 8];
             rope.apply(&mut head, 1);
             assert_eq!(head[4..], [1.0; 4]);

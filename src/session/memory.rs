@@ -42,9 +42,11 @@ impl Preflight {
         // Beside them lies the input of a product: as f32, and quantised in two forms.
         let input = 2 * config.max_width();
         let floats = MAX_CHUNK.min(context) as u64 * (width + input) as u64
-            + (LOGITS_ROWS * config.n_vocab) as u64
-            + (context * config.head_dim) as u64;
-        Preflight { weights, kv_cache, scratch: 4 * floats, context }
+            + (LOGITS_ROWS * config.n_vocab) as u64;
+        let angles: usize = config.ropes.iter().map(|rope| rope.shape.dim * context).sum();
+        let attention = config.attention().scratch_bytes(context) as u64;
+        let scratch = 4 * (floats + angles as u64) + attention;
+        Preflight { weights, kv_cache, scratch, context }
     }
 
     /// All bytes.

@@ -7,7 +7,7 @@ const MAGIC = 0x46554747; // "GGUF", little-endian
 const ALIGNMENT = 32;
 
 /** GGML tensor type numbers used here. 4 was Q4_2, which was withdrawn. */
-export const TYPE = { F32: 0, F16: 1, Q4_0: 2, WITHDRAWN: 4, Q1_0: 41 };
+export const TYPE = { F32: 0, F16: 1, Q4_0: 2, Q4_1: 3, WITHDRAWN: 4, Q5_0: 6, Q5_1: 7, Q8_0: 8, Q1_0: 41 };
 
 const VALUE = { u32: 4, f32: 6, bool: 7, string: 8, array: 9 };
 
@@ -87,7 +87,7 @@ export function splitFile(file, count) {
 }
 
 /** The tensors of a file, and its key-value pairs as they stand there. */
-function readGguf(file) {
+export function readGguf(file) {
   const SIZE = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
   let at = 8;
   const u32 = () => file.readUInt32LE((at += 4) - 4);

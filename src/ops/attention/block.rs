@@ -1,12 +1,13 @@
 //! One block of keys: some queries against it, each with a softmax of its own.
 
 use super::AttentionShape;
+use crate::Result;
 use crate::kernels::{
     Best, ByteQueries, ByteScale, ByteTerms, HALF_SCALE, PANEL_ROWS, Rows, VALUE_GROUP, add_scaled,
     exp_scalar, quantise_query, quantise_terms, scale, score_bytes, score_keys, soft_cap,
     softmax_terms, weigh_bytes, weigh_values,
 };
-use crate::kv_cache::KeysValues;
+use crate::kv_cache::{KeysValues, copies, filled, zeros};
 use std::ops::Range;
 
 /// Positions of a block of keys: their keys and values stay in a core's cache while several
@@ -54,11 +55,9 @@ pub(super) struct QuantisedQueries {
 }
 
 impl QuantisedQueries {
-    pub(super) fn new(vectors: usize, head_dim: usize) -> QuantisedQueries {
-        QuantisedQueries {
-            bytes: vec![0; vectors * head_dim],
-            scales: vec![ByteScale::default(); vectors],
-        }
+    pub(super) fn new(vectors: usize, head_dim: usize) -> Result<QuantisedQueries> {
+        let bytes = filled(vectors * head_dim)?;
+        Ok(QuantisedQueries { bytes, scales: copies(ByteScale::default(), vectors)? })
     }
 
     /// Takes these queries.
@@ -110,12 +109,12 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(rows: usize) -> Terms {
-        Terms {
-            scores: vec![0.0; rows * KEY_BLOCK],
-            bytes: vec![0; rows * KEY_BLOCK],
-            scales: vec![0.0; rows * KEY_BLOCK / VALUE_GROUP],
-        }
+    pub(super) fn new(rows: usize) -> Result<Terms> {
+        Ok(Terms {
+            scores: zeros(rows * KEY_BLOCK)?,
+            bytes: filled(rows * KEY_BLOCK)?,
+            scales: zeros(rows * KEY_BLOCK / VALUE_GROUP)?,
+        })
     }
 }
 

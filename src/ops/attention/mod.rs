@@ -14,7 +14,7 @@ mod tests;
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{HALF_SCALE, PANEL_TOKENS, scale};
-use crate::kv_cache::{KvType, LayerCache, zeros};
+use crate::kv_cache::{KvType, LayerCache, copies, zeros};
 use crate::team::{Parts, PerThread, Team, share};
 use block::{Block, Chosen, KEY_BLOCK, QuantisedQueries, Queries, Softmax, Terms};
 use std::ops::Range;
@@ -51,6 +51,17 @@ pub(crate) struct AttentionShape {
     pub(crate) head_dim: usize,
     /// What becomes of q·k.
     pub(crate) scores: Scores,
+}
+
+impl AttentionShape {
+    /// Bytes of scratch that grow with the context: what each block of keys came to.
+    pub(crate) fn scratch_bytes(&self, capacity: usize) -> usize {
+        self.parts(capacity) * (size_of::<f32>() * self.head_dim + size_of::<Softmax>())
+    }
+
+    fn parts(&self, capacity: usize) -> usize {
+        capacity.div_ceil(KEY_BLOCK) * self.n_heads * FEW
+    }
 }
 
 /// What a chunk of tokens sees.
@@ -115,19 +126,26 @@ impl Attention {
             let vectors = if kv_type == KvType::Q8 { tokens * n_heads } else { 0 };
             QuantisedQueries::new(vectors, head_dim)
         };
-        let scratch = PerThread::new(n_threads, || Scratch {
-            keys: vec![0.0; halves],
-            values: vec![0.0; halves],
-            terms: Terms::new(rows),
-            queries: queries(MAX_UNIT),
-            weighted: vec![0.0; MAX_UNIT * head_dim],
-            softmaxes: vec![[Softmax::EMPTY; MAX_UNIT]; n_heads],
-        });
-        let parts = capacity.div_ceil(KEY_BLOCK) * n_heads * FEW;
+        let scratch = PerThread::new(n_threads, || {
+            Ok(Scratch {
+                keys: zeros(halves)?,
+                values: zeros(halves)?,
+                terms: Terms::new(rows)?,
+                queries: queries(MAX_UNIT)?,
+                weighted: zeros(MAX_UNIT * head_dim)?,
+                softmaxes: copies([Softmax::EMPTY; MAX_UNIT], n_heads)?,
+            })
+        })?;
+        let parts = shape.parts(capacity);
         let weighted = zeros(parts * head_dim)?;
-        let softmaxes = vec![Softmax::EMPTY; parts];
-        let joined = vec![0.0; FEW * n_heads * head_dim];
-        Ok(Attention { shape, scratch, queries: queries(FEW), softmaxes, weighted, joined })
+        let softmaxes = copies(Softmax::EMPTY, parts)?;
+        let joined = zeros(FEW * n_heads * head_dim)?;
+        Ok(Attention { shape, scratch, queries: queries(FEW)?, softmaxes, weighted, joined })
+    }
+
+    /// Bytes in memory of what grows with the context.
+    pub(crate) fn n_bytes(&self) -> usize {
+        size_of_val(&self.weighted[..]) + size_of_val(&self.softmaxes[..])
     }
 
     /// Attends from queries `[n_tokens, n_heads, head_dim]` to all positions up to their own
