@@ -2,6 +2,10 @@
 //! a filter only. So `TEXT % operand` becomes `TEXT | format(operand)` in the source, where TEXT
 //! is a string in quotes; line numbers stay as they are.
 
+/// Operands are read up to so many bytes: a hostile template is not searched to its end at every
+/// text, nor nested deeper than the stack bears.
+const MAX_OPERAND: usize = 1024;
+
 /// Rewrites the expressions of one tag, from its `{{` or `{%` to its end.
 pub(super) fn rewrite(tag: &str) -> String {
     let bytes = tag.as_bytes();
@@ -18,7 +22,11 @@ pub(super) fn rewrite(tag: &str) -> String {
             continue;
         }
         let start = skip_spaces(bytes, percent + 1);
-        let Some(end) = operand_end(bytes, start) else { continue };
+        let limit = bytes.len().min(start + MAX_OPERAND);
+        let end = match operand_end(&bytes[..limit], start) {
+            Some(end) if end < start + MAX_OPERAND => end,
+            _ => continue,
+        };
         let operand = rewrite(&tag[start..end]);
         // A tuple's elements are arguments by themselves.
         let tuple = bytes[start] == b'(' && group_end(bytes, start) == Some(end);
@@ -128,5 +136,13 @@ mod tests {
         ] {
             assert_eq!(rewrite(source), source);
         }
+    }
+
+    #[test]
+    fn a_hostile_text_ends() {
+        let open = "'%'%(".repeat(100_000);
+        assert_eq!(rewrite(&open), open);
+        let closed = format!("{open}1{}", ")".repeat(100_000));
+        assert!(rewrite(&closed).len() >= closed.len());
     }
 }
