@@ -43,9 +43,10 @@ impl Preflight {
         let input = 2 * config.max_width();
         let floats = MAX_CHUNK.min(context) as u64 * (width + input) as u64
             + (LOGITS_ROWS * config.n_vocab) as u64;
-        let angles: usize = config.ropes.iter().map(|rope| rope.shape.dim * context).sum();
-        let attention = config.attention().scratch_bytes(context) as u64;
-        let scratch = 4 * (floats + angles as u64) + attention;
+        let rotated: usize = config.ropes.iter().map(|rope| rope.shape.dim).sum();
+        let angles = (rotated as u64).saturating_mul(context as u64);
+        let attention = config.attention().scratch_bytes(context);
+        let scratch = floats.saturating_add(angles).saturating_mul(4).saturating_add(attention);
         Preflight { weights, kv_cache, scratch, context }
     }
 

@@ -191,6 +191,33 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_start_is_no_busy_core() {
+        // The page compiles what shows the first tokens, beside the helper.
+        let mut tempo = Tempo::new(2);
+        for all in [3.0, 9.5, 4.9, 4.8] {
+            assert_eq!(tempo.threads(), 2);
+            tempo.learn(all);
+        }
+        assert!(share_of_all(&mut tempo, 100, 3.5, 4.5) >= 0.98);
+        // If it lasts, one thread serves for a moment only.
+        let mut tempo = Tempo::new(2);
+        share_of_all(&mut tempo, 6, 9.0, 4.5);
+        assert_eq!(tempo.threads(), 1);
+        let share = share_of_all(&mut tempo, 200, 3.5, 4.5);
+        assert!(share > 0.8, "{share}");
+    }
+
+    #[test]
+    fn a_token_that_is_late_changes_nothing() {
+        let mut tempo = Tempo::new(2);
+        share_of_all(&mut tempo, 20, 3.5, 4.5);
+        for i in 0..300 {
+            assert_eq!(tempo.threads(), 2, "token {i}");
+            tempo.learn(if i % 10 == 0 { 12.0 } else { 3.5 });
+        }
+    }
+
+    #[test]
     fn one_thread_alone_is_never_measured() {
         let mut tempo = Tempo::new(1);
         assert_eq!(share_of_all(&mut tempo, 10, 1.0, 1.0), 0.0);

@@ -55,12 +55,14 @@ pub(crate) struct AttentionShape {
 
 impl AttentionShape {
     /// Bytes of scratch that grow with the context: what each block of keys came to.
-    pub(crate) fn scratch_bytes(&self, capacity: usize) -> usize {
-        self.parts(capacity) * (size_of::<f32>() * self.head_dim + size_of::<Softmax>())
+    pub(crate) fn scratch_bytes(&self, capacity: usize) -> u64 {
+        let part = size_of::<f32>() * self.head_dim + size_of::<Softmax>();
+        self.parts(capacity).saturating_mul(part as u64)
     }
 
-    fn parts(&self, capacity: usize) -> usize {
-        capacity.div_ceil(KEY_BLOCK) * self.n_heads * FEW
+    /// In 64 bits: what a large context would take does not fit wasm32's `usize`.
+    fn parts(&self, capacity: usize) -> u64 {
+        (capacity.div_ceil(KEY_BLOCK) as u64).saturating_mul((self.n_heads * FEW) as u64)
     }
 }
 
@@ -136,7 +138,8 @@ impl Attention {
                 softmaxes: copies([Softmax::EMPTY; MAX_UNIT], n_heads)?,
             })
         })?;
-        let parts = shape.parts(capacity);
+        // That it fits, the loader has made sure of.
+        let parts = shape.parts(capacity) as usize;
         let weighted = zeros(parts * head_dim)?;
         let softmaxes = copies(Softmax::EMPTY, parts)?;
         let joined = zeros(FEW * n_heads * head_dim)?;
