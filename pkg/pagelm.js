@@ -55,6 +55,8 @@ export class PageLM {
     const reporter = new Reporter(onProgress);
     if (storage === "opfs") tidyFiles();
     try {
+      // The worker has nothing to tell before its binary runs.
+      reporter.begin();
       return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {
       reporter.close();
@@ -200,6 +202,10 @@ class Reporter {
 
   constructor(onProgress) {
     this.#onProgress = onProgress;
+  }
+
+  begin() {
+    this.take({ type: ANSWER.PROGRESS, phase: "start", loaded: 0, total: null });
   }
 
   take({ type, phase, loaded, total, retry }) {

@@ -75,6 +75,7 @@ export type QuotaDecision = "evict" | "memory" | "fail" | readonly string[];
 
 export interface LoadProgress {
   /**
+   * - `start`: the worker starts;
    * - `wait`: another tab stores this model just now;
    * - `resume`: what an earlier load has stored is read;
    * - `download`: the file comes from the server, and is stored and packed on the way;
@@ -83,7 +84,7 @@ export interface LoadProgress {
    * - `cache`: the model comes from the browser's store;
    * - `pack`: everything has come and is being made ready.
    */
-  phase: "wait" | "resume" | "download" | "retry" | "repair" | "cache" | "pack";
+  phase: "start" | "wait" | "resume" | "download" | "retry" | "repair" | "cache" | "pack";
   /** Bytes that are done. */
   loaded: number;
   /** Of how many; null while unknown. */

@@ -54,6 +54,7 @@ class Progress extends HTMLElement {
 
   /** @param {{phase: string, loaded: number, total: number, retry?: object}} progress as the library reports it */
   update({ phase, loaded, total, retry }) {
+    if (phase === "start") return;
     // Weights are packed as they arrive: that is worth words only once it is all that is left.
     if (phase === "pack" && this.#phase !== "pack" && this.#bar.value < 1) return;
     if (phase !== this.#phase) this.#enter(phase);
