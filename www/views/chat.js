@@ -231,8 +231,10 @@ class Chat extends HTMLElement {
   #answer(talk, question, begun = "") {
     const answer = talk.add(question, { role: "assistant", text: begun, state: "writing", model: this.#host.model?.short });
     this.#run(talk, answer);
+    // What an imported conversation begins with may be an answer, to no question.
+    const made = question ? [question, answer] : [answer];
     // Without room to keep them, it goes on all the same.
-    talk.keep(question, answer).catch(unkept);
+    talk.keep(...made).catch(unkept);
   }
 
   #run(talk, message) {
