@@ -127,8 +127,7 @@ class Chat extends HTMLElement {
   async ask({ text, files = [] }) {
     if (this.#coming || !this.#talk) await this.opened();
     const talk = this.#talk;
-    // Nothing that was written gets lost.
-    if (this.#runs.has(talk.id)) return void (this.draft = { text, files });
+    if (this.#runs.has(talk.id)) return this.#putBack(text, files);
     this.#answer(talk, talk.add(talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) }));
   }
 
@@ -197,9 +196,20 @@ class Chat extends HTMLElement {
   async #edit(message, text) {
     const talk = this.#talk;
     await this.#halt(talk);
-    if (this.#runs.has(talk.id)) return;
     const { files } = message;
+    const run = this.#runs.get(talk.id);
+    if (run) {
+      // Another question was quicker: the very same one, where Enter was pressed twice.
+      if (talk.parent(run.message)?.text !== text) this.#putBack(text, files);
+      return;
+    }
     this.#answer(talk, talk.add(talk.parent(message), { role: "user", text, ...(files && { files }) }));
+  }
+
+  /** What cannot be asked now is in the field again, behind what stands there: nothing that was written gets lost. */
+  #putBack(text, files = []) {
+    const { draft } = this;
+    this.draft = { text: [draft.text, text].filter(Boolean).join("\n"), files: [...draft.files, ...files] };
   }
 
   #branch(message, by) {
