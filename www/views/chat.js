@@ -65,6 +65,8 @@ class Chat extends HTMLElement {
    * @returns {Promise<boolean>} false if another was chosen meanwhile
    */
   async show(coming) {
+    // It was meant for the conversation that is left.
+    if (this.#composer.hold()) notify("Your question is not sent: its file was still being read. It stands in the field.");
     this.#coming = coming;
     try {
       // One that need not be read is there at once.
@@ -138,8 +140,9 @@ class Chat extends HTMLElement {
     if (last) this.#again(last);
   }
 
-  /** Stops the answer that is being written here; what has come stays. */
+  /** Stops the answer that is being written here; what has come stays. A question that waits for a file is not sent. */
   stop() {
+    if (this.#composer.hold()) announce("Not sent.");
     this.#runs.get(this.#talk?.id)?.stop();
   }
 
