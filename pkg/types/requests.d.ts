@@ -83,7 +83,11 @@ export interface GenerationOptions {
 }
 
 export interface ChatMessage {
-  role: "system" | "developer" | "user" | "assistant" | "tool" | (string & {});
+  /**
+   * One of OpenAI's six, or one that stands in quotes in the source of the model's chat
+   * template, as `ipython` does in Llama's. Any other is a `bad_request`.
+   */
+  role: "system" | "developer" | "user" | "assistant" | "tool" | "function" | (string & {});
   content?: string | readonly { type: "text"; text: string }[] | null | undefined;
   /** Whatever else the model's template reads. `any`, so that interfaces without an index fit too. */
   [field: string]: any;

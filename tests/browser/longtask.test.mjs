@@ -20,16 +20,17 @@ test("long tasks are seen: those that compute, and those that wait", async (t) =
     for (let i = 0; i < 5e8; i++) x = Math.imul(x, 3) ^ i;
     return x;
   });
-  const [computed] = await tasks();
-  assert.ok(computed?.ms > 100, JSON.stringify(computed));
+  // The page may have had others, before it or beside it.
+  const computed = await tasks();
+  assert.ok(computed.some(({ ms }) => ms > 100), JSON.stringify(computed));
   await page.evaluate(async (url) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const request = new XMLHttpRequest();
     request.open("GET", url, false);
     request.send();
   }, late);
-  const [waited] = await tasks();
-  assert.ok(waited?.ms > 100, JSON.stringify(waited));
+  const waited = await tasks();
+  assert.ok(waited.some(({ ms }) => ms > 100), JSON.stringify(waited));
 });
 
 test("no long task from the network to the answer, nor from the cache", needsRealModel(), async (t) => {

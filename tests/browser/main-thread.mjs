@@ -56,9 +56,33 @@ async function runDelays(page) {
   const timer = setInterval(look, LOOK_MS);
   timer.unref();
   page.on("close", () => clearInterval(timer));
-  const before = (time) => looks.findLast(([at]) => at <= time) ?? looks[0];
-  const after = (time) => looks.find(([at]) => at >= time) ?? looks.at(-1);
-  return { between: (from, to) => after(to)[1] - before(from)[1] };
+  return { between: (from, to) => waitedBetween(looks, from, to) };
+}
+
+/**
+ * How much of what was waited lies in a task, of which only its bounds are known. The kernel
+ * counts a wait when it ends, and the thread ran at both bounds. So between two looks in the
+ * task all counts. Across a bound it is the share of the time between the looks that lies in the
+ * task: to count all would take off what the thread waited to begin its task, which may be as
+ * long as a long task; to count nothing would report a short task that was interrupted just
+ * before its end. But no more counts than the task's own time there, and at its end no less than
+ * what has no room behind it. Looks in time make this wrong by `LOOK_MS` at most at the
+ * beginning, and by a part of that at the end.
+ *
+ * @param {[time: number, waited: number][]} looks
+ */
+export function waitedBetween(looks, from, to) {
+  let waited = 0;
+  for (let i = 1; i < looks.length; i++) {
+    const [[start, before], [end, after]] = [looks[i - 1], looks[i]];
+    const inside = Math.min(end, to) - Math.max(start, from);
+    if (inside <= 0) continue;
+    const ended = after - before;
+    const share = (ended * inside) / (end - start);
+    // A wait that ended here began in the task too, if this began in it.
+    waited += start >= from ? Math.max(share, ended - (end - start - inside)) : Math.min(share, inside);
+  }
+  return waited;
 }
 
 /** The process that shows this page: of this browser's, the one that works when the page does. */

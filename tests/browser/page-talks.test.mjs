@@ -63,6 +63,11 @@ describe("conversations", needsRealModel(), async () => {
           field.value = text;
           field.form.requestSubmit();
         },
+        drop: (name) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["The secret number is seven."], name));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        },
         press: (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })),
         search: (text) => {
           const field = document.querySelector("input[type=search]");
@@ -106,6 +111,19 @@ describe("conversations", needsRealModel(), async () => {
     await until(async () => (await articles.count()) === 4, "the question is not sent when the file has been read");
     await articles.nth(2).getByRole("button", { name: /^Show note\.txt/ }).waitFor();
     await answerEnds(page);
+
+    // Where another conversation is chosen before that, or Escape pressed, it stays in the field.
+    await page.getByRole("searchbox", { name: "Search conversations" }).fill("");
+    await until(async () => (await list(page).getByRole("link").count()) === 2, "the list is not whole again");
+    const read = (name) => page.locator("pl-composer").getByRole("button", { name: new RegExp(`^Show ${name}`) }).waitFor();
+    await act(["drop", "one.txt"], ["ask", "What is the secret number?"], ["choose", "Name the capital of Norway."]);
+    await until(async () => (await articles.count()) === 8, "the conversation that was chosen is not shown");
+    await read("one.txt");
+    await act(["drop", "two.txt"], ["ask", "What is the secret number?"], ["press", "Escape"]);
+    await read("two.txt");
+    await page.waitForTimeout(100);
+    assert.equal(await articles.count(), 8, "it was asked all the same");
+    assert.equal(await question(page).inputValue(), "What is the secret number?");
     assert.deepEqual(complaints(page), []);
   });
 

@@ -16,10 +16,17 @@ const REAL = ["real", "smollm2-135m-q4_1"];
 const LOSSES = { Q4_0: "nll.Q4_0.exact.npy", Q5_0: "nll.Q5_0.exact.npy", Q5_1: "nll.exact.npy", Q8_0: "nll.Q8_0.exact.npy" };
 /** What the losses of single tokens may spread about the exact ones, in nat: 8 bits of the activations cost 0.075 to 0.085. */
 const SPREAD = 0.1;
+/**
+ * Q8_0 is 0.497 % off. That cannot flake: the losses are equal to the last bit on every machine
+ * whose relaxed SIMD multiplies and adds in one rounding, on any number of threads. Another order
+ * of a kernel's sums is another draw, of which 0.17 % is chance; where it flips this limit, look at
+ * the spread: one that stays says that nothing but chance has changed.
+ */
 const PERPLEXITY = 0.005;
 
 for (const [format, name] of Object.entries(LOSSES)) {
-  test(`perplexity in ${format}`, { ...needs(...REAL, name), ...needsRealModel() }, async (t) => {
+  const made = format === "Q5_1" ? "widened without loss" : "quantised anew";
+  test(`perplexity in ${format}, ${made}`, { ...needs(...REAL, name), ...needsRealModel() }, async (t) => {
     const exact = readNpy(fixture(...REAL, name));
     const { tokens } = readJson(fixture(...REAL, "nll.json"));
     const url = site.server.route(`models/${format}.gguf`, routes.bytes(requantise(readFileSync(REAL_MODEL_FILE), format)));

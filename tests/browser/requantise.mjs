@@ -1,5 +1,6 @@
-// A model's Q4_1 matrices in another format, as llama.cpp's quantize makes them (formulas:
-// ggml-quants.c, the `_ref` functions); all else stays. Blocks are of 32 weights.
+// A model's Q4_1 matrices in another format; all else stays. Blocks are of 32 weights. Q4_0, Q5_0
+// and Q8_0 are as llama.cpp's quantize makes them (formulas: ggml-quants.c, the `_ref` functions).
+// Q5_1 is not: the Q4_1 is widened without loss, where quantize would round its weights anew.
 
 import { TYPE, readGguf, writeGguf } from "./gguf.mjs";
 

@@ -45,14 +45,19 @@ for (const count of [2, 5]) test(`${count} tabs hold one copy of the weights, ta
 
   // One tab asks eight times, another once, a little later: it waits for one turn, not for all.
   const [busy, late] = [others[0], others[1] ?? owner];
-  const turn = late.evaluate(() => new Promise((resolve, reject) => {
+  // It listens before the other begins: that one says so only once.
+  await late.evaluate(() => {
     // Told by the other tab itself: on a busy machine the test would come too late.
-    new BroadcastChannel("under way").onmessage = async () => {
-      const asked = Date.now();
-      await lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).catch(reject);
-      resolve({ asked, ended: Date.now() });
-    };
-  }));
+    const channel = new BroadcastChannel("under way");
+    globalThis.turn = new Promise((resolve, reject) => {
+      channel.onmessage = async () => {
+        const asked = Date.now();
+        await lm.completions.create({ prompt: "Twice", max_tokens: 24, ignore_eos: true }).catch(reject);
+        resolve({ asked, ended: Date.now() });
+      };
+    });
+  });
+  const turn = late.evaluate(() => globalThis.turn);
   const many = busy.evaluate(async () => {
     const ends = [];
     const channel = new BroadcastChannel("under way");

@@ -65,6 +65,8 @@ class Chat extends HTMLElement {
    * @returns {Promise<boolean>} false if another was chosen meanwhile
    */
   async show(coming) {
+    // It was meant for the conversation that is left.
+    if (this.#composer.hold()) notify("Your question is not sent: its file was still being read. It stands in the field.");
     this.#coming = coming;
     try {
       // One that need not be read is there at once.
@@ -127,8 +129,7 @@ class Chat extends HTMLElement {
   async ask({ text, files = [] }) {
     if (this.#coming || !this.#talk) await this.opened();
     const talk = this.#talk;
-    // Nothing that was written gets lost.
-    if (this.#runs.has(talk.id)) return void (this.draft = { text, files });
+    if (this.#runs.has(talk.id)) return this.#putBack(text, files);
     this.#answer(talk, talk.add(talk.path.at(-1), { role: "user", text, ...(files.length > 0 && { files }) }));
   }
 
@@ -139,8 +140,9 @@ class Chat extends HTMLElement {
     if (last) this.#again(last);
   }
 
-  /** Stops the answer that is being written here; what has come stays. */
+  /** Stops the answer that is being written here; what has come stays. A question that waits for a file is not sent. */
   stop() {
+    if (this.#composer.hold()) announce("Not sent.");
     this.#runs.get(this.#talk?.id)?.stop();
   }
 
@@ -197,9 +199,20 @@ class Chat extends HTMLElement {
   async #edit(message, text) {
     const talk = this.#talk;
     await this.#halt(talk);
-    if (this.#runs.has(talk.id)) return;
     const { files } = message;
+    const run = this.#runs.get(talk.id);
+    if (run) {
+      // Another question was quicker: the very same one, where Enter was pressed twice.
+      if (talk.parent(run.message)?.text !== text) this.#putBack(text, files);
+      return;
+    }
     this.#answer(talk, talk.add(talk.parent(message), { role: "user", text, ...(files && { files }) }));
+  }
+
+  /** What cannot be asked now is in the field again, behind what stands there: nothing that was written gets lost. */
+  #putBack(text, files = []) {
+    const { draft } = this;
+    this.draft = { text: [draft.text, text].filter(Boolean).join("\n"), files: [...draft.files, ...files] };
   }
 
   #branch(message, by) {
@@ -231,8 +244,10 @@ class Chat extends HTMLElement {
   #answer(talk, question, begun = "") {
     const answer = talk.add(question, { role: "assistant", text: begun, state: "writing", model: this.#host.model?.short });
     this.#run(talk, answer);
+    // What an imported conversation begins with may be an answer, to no question.
+    const made = question ? [question, answer] : [answer];
     // Without room to keep them, it goes on all the same.
-    talk.keep(question, answer).catch(unkept);
+    talk.keep(...made).catch(unkept);
   }
 
   #run(talk, message) {

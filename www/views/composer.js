@@ -70,6 +70,16 @@ class Composer extends HTMLElement {
     this.#drawChips();
   }
 
+  /**
+   * What waits for a file is not sent: it stays in the field, and the file beside it.
+   * @returns {boolean} whether anything waited
+   */
+  hold() {
+    const waited = this.#waiting;
+    this.#waiting = false;
+    return waited;
+  }
+
   /** One of them has been read, or cannot be: then what was meant to go with it is not sent. */
   endReading(name, failed) {
     this.#reading = this.#reading.toSpliced(this.#reading.indexOf(name), 1);
