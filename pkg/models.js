@@ -47,7 +47,7 @@ export async function remove(url) {
   await tidyFiles();
 }
 
-/** Deletes the files of models that are not stored any more. */
+/** Deletes the files of models that are not stored any more. Does not fail. */
 export async function tidyFiles() {
   // What cannot be deleted now is deleted another time.
   await tidy(async () => inFiles((await manifests()).flat())).catch(() => {});

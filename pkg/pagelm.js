@@ -60,6 +60,8 @@ export class PageLM {
       return await withRoom(address, onQuota, (cache) => loadOnce(address, cache === undefined ? settings : { ...settings, cache }, shared, abort, reporter));
     } finally {
       reporter.close();
+      // What earlier loads have left in files. Nobody waits for it, and it does not fail.
+      if (cache !== false) tidyFiles();
     }
   }
 

@@ -244,7 +244,8 @@ pub enum Error {
         what: String,
     },
     // --- the browser ------------------------------------------------------
-    /// IndexedDB cannot be used (private mode, blocked by policy).
+    /// The store cannot be used (private mode, blocked by policy), or not the model's file in
+    /// it (open elsewhere).
     #[error(
         "This browser refuses to store the model here ({what}). Leave private mode or allow site data, or load with `cache: false` to run from memory only."
     )]

@@ -14,7 +14,8 @@ use web_sys::{Crypto, SubtleCrypto};
 const PIECE: usize = 64 << 10;
 
 /// The digest of the first `len` bytes of `memory`, which may change only when the future is
-/// ready. Its computation begins now, whoever waits for it and when.
+/// ready. The browser begins to compute it now, whoever waits for it and when; where it is
+/// computed here, that is done when it is waited for.
 pub(super) fn sha256(
     memory: &ArrayBuffer,
     len: u32,

@@ -15,8 +15,8 @@ const SKIP_BYTES: u32 = 256 << 10;
 /// A `pagelm.json` is not longer than this.
 const MAX_SMALL_BYTES: u32 = 4 << 20;
 
-/// The body of an answer, the place in its file that comes next, and where it ends if not
-/// with the file.
+/// The body of an answer, the place in its file that comes next, and where it ends if it is a
+/// part of the file.
 pub(super) struct Stream {
     file: usize,
     position: u64,
@@ -137,7 +137,8 @@ impl Source {
             };
             let most = self.manifest.record_len(file, from) - record.len();
             match stream.body.read(record, most).await {
-                Ok(0) if self.manifest.files[file].bytes.is_none() => {
+                // Only a body that is the whole file ends with it.
+                Ok(0) if stream.end.is_none() && self.manifest.files[file].bytes.is_none() => {
                     self.manifest.set_bytes(file, position);
                 }
                 Ok(0) => self.broken(ended_early(), file).await?,
@@ -346,15 +347,13 @@ impl Source {
                     let known =
                         Known { version: &file.version, bytes: file.bytes, checked: at.checked };
                     match judge(&ask, &known, &head) {
-                        Verdict::Read { skip, bytes } => {
+                        Verdict::Read { skip, bytes, end } => {
                             if at.from == 0 && at.learns {
                                 self.manifest.files[at.file].version = head.version;
                             }
                             if let Some(bytes) = bytes.filter(|_| at.learns) {
                                 self.manifest.set_bytes(at.file, bytes);
                             }
-                            // One that knows no ranges sends all that follows.
-                            let end = at.to.filter(|_| head.status == 206).map(|to| to + 1);
                             let stream = Stream { file: at.file, position: at.from, end, body };
                             match skipped(stream, skip).await {
                                 Ok(stream) => return Ok(Connected::Stream(stream)),

@@ -88,8 +88,9 @@ pub(super) struct Known<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// Read the body; `skip` bytes come before those that were asked for. `bytes` is the
-    /// file's length, where it is told.
-    Read { skip: u64, bytes: Option<u64> },
+    /// file's length, where it is told. The body ends before byte `end` of the file, if it is a
+    /// part of it: servers may send less than was asked for (RFC 9110, section 15.3.7).
+    Read { skip: u64, bytes: Option<u64>, end: Option<u64> },
     /// Nothing lies beyond what is there already.
     End,
     /// It is not the file of which a part is there.
@@ -125,7 +126,7 @@ fn whole(ask: &Ask, known: &Known, head: &Head) -> Verdict {
     }
     // From the start on, any version is as good.
     if ask.from == 0 || known.checked || known.version.is(&head.version) {
-        Verdict::Read { skip: ask.from, bytes }
+        Verdict::Read { skip: ask.from, bytes, end: None }
     } else {
         Verdict::Changed
     }
@@ -135,13 +136,15 @@ fn part(ask: &Ask, known: &Known, head: &Head) -> Verdict {
     if ask.range().is_none() && ask.from > 0 {
         return Verdict::WrongRange;
     }
-    let bytes = match head.content_range.as_deref().map(satisfied) {
-        Some(Some((first, bytes))) if first == ask.from => bytes,
+    let (end, bytes) = match head.content_range.as_deref().map(satisfied) {
+        Some(Some((first, last, bytes))) if first == ask.from => (last.checked_add(1), bytes),
         Some(_) => return Verdict::WrongRange,
         // Other origins may hide the header; then the length must fit.
         None => match (known.bytes, ask.to, head.content_length) {
-            (Some(bytes), None, Some(length)) if length == bytes - ask.from => Some(bytes),
-            (_, Some(to), Some(length)) if length == to + 1 - ask.from => None,
+            (Some(bytes), None, Some(length)) if length == bytes - ask.from => {
+                (Some(bytes), Some(bytes))
+            }
+            (_, Some(to), Some(length)) if length == to + 1 - ask.from => (Some(to + 1), None),
             _ => return Verdict::WrongRange,
         },
     };
@@ -149,7 +152,7 @@ fn part(ask: &Ask, known: &Known, head: &Head) -> Verdict {
         return Verdict::Changed;
     }
     if ask.from == 0 || known.checked || known.version.is(&head.version) {
-        Verdict::Read { skip: 0, bytes }
+        Verdict::Read { skip: 0, bytes, end }
     } else {
         Verdict::Changed
     }
@@ -159,8 +162,8 @@ fn differs(known: Option<u64>, told: Option<u64>) -> bool {
     matches!((known, told), (Some(known), Some(told)) if known != told)
 }
 
-/// First byte and the file's length, of `bytes 0-9/100`.
-fn satisfied(content_range: &str) -> Option<(u64, Option<u64>)> {
+/// First byte, last byte and the file's length, of `bytes 0-9/100`.
+fn satisfied(content_range: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, bytes) = content_range.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -169,7 +172,7 @@ fn satisfied(content_range: &str) -> Option<(u64, Option<u64>)> {
         bytes => Some(bytes.parse::<u64>().ok()?),
     };
     let sound = first <= last && bytes.is_none_or(|bytes| last < bytes);
-    sound.then_some((first, bytes))
+    sound.then_some((first, last, bytes))
 }
 
 /// The file's length, of `bytes */100`.
@@ -209,18 +212,22 @@ mod tests {
     #[test]
     fn parts_are_taken_only_from_the_file_and_the_place() {
         let known = ("\"a\"", Some(100), false);
-        let read = |skip| Verdict::Read { skip, bytes: Some(100) };
+        let bytes = Some(100);
+        let read = |skip| Verdict::Read { skip, bytes, end: None };
+        let part = |end| Verdict::Read { skip: 0, bytes, end: Some(end) };
+        let of_unknown = Verdict::Read { skip: 0, bytes: None, end: Some(60) };
         for (head, expected) in [
-            (partial("\"a\"", Some("bytes 40-99/100"), Some(60)), read(0)),
-            (partial("W/\"a\"", Some("bytes 40-99/100"), None), read(0)),
-            (partial("\"a\"", Some("bytes 40-59/*"), None), Verdict::Read { skip: 0, bytes: None }),
+            (partial("\"a\"", Some("bytes 40-99/100"), Some(60)), part(100)),
+            (partial("W/\"a\"", Some("bytes 40-99/100"), None), part(100)),
+            (partial("\"a\"", Some("bytes 40-59/100"), Some(20)), part(60)),
+            (partial("\"a\"", Some("bytes 40-59/*"), None), of_unknown),
             (partial("\"b\"", Some("bytes 40-99/100"), Some(60)), Verdict::Changed),
             (partial("", Some("bytes 40-99/100"), Some(60)), Verdict::Changed),
             (partial("\"a\"", Some("bytes 40-99/101"), Some(60)), Verdict::Changed),
             (partial("\"a\"", Some("bytes 30-99/100"), Some(70)), Verdict::WrongRange),
             (partial("\"a\"", Some("bytes 40-20/100"), None), Verdict::WrongRange),
             (partial("\"a\"", Some("lines 40-99/100"), None), Verdict::WrongRange),
-            (partial("\"a\"", None, Some(60)), read(0)),
+            (partial("\"a\"", None, Some(60)), part(100)),
             (partial("\"a\"", None, Some(61)), Verdict::WrongRange),
             (ok("\"a\"", Some(100)), read(40)),
             (ok("\"b\"", Some(100)), Verdict::Changed),
@@ -235,14 +242,16 @@ mod tests {
     fn where_digests_tell_the_version_need_not() {
         let known = ("\"a\"", Some(100), true);
         let head = partial("\"b\"", Some("bytes 40-99/100"), Some(60));
-        assert_eq!(verdict(40, known, head), Verdict::Read { skip: 0, bytes: Some(100) });
-        assert_eq!(verdict(40, known, ok("", None)), Verdict::Read { skip: 40, bytes: None });
+        let read = |skip, bytes, end| Verdict::Read { skip, bytes, end };
+        assert_eq!(verdict(40, known, head), read(0, Some(100), Some(100)));
+        assert_eq!(verdict(40, known, ok("", None)), read(40, None, None));
     }
 
     #[test]
     fn a_start_takes_any_version() {
         let known = ("\"a\"", None, false);
-        assert_eq!(verdict(0, known, ok("\"b\"", None)), Verdict::Read { skip: 0, bytes: None });
+        let read = Verdict::Read { skip: 0, bytes: None, end: None };
+        assert_eq!(verdict(0, known, ok("\"b\"", None)), read);
     }
 
     #[test]

@@ -8,15 +8,18 @@
 use super::record::Record;
 use super::schema::{Backend, Manifest};
 use super::storage::{Reply, Storage, Stored, Write};
-use crate::Result;
+use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::future::ready;
 use std::rc::Rc;
 
 /// Files by the id of their download.
 pub(super) trait Files {
-    /// Opens a file, for this tab alone; makes it if `make`. `None` if there is none, or it
-    /// cannot be had.
+    /// Opens a file: for this tab alone, or, where it is only looked at, as it is now; makes it if `make`. `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::StorageUnavailable`] if it cannot be had: it may be there all the same.
+    /// [`Error::Aborted`].
     fn open(&self, id: f64, make: bool) -> Reply<Option<Rc<dyn OpenFile>>>;
 
     /// Deletes a file that nobody has open.
@@ -68,12 +71,12 @@ impl State {
         open.as_ref().filter(|(id, _)| *id == manifest.id).map(|(_, file)| file.clone())
     }
 
-    /// Opens the file of a stored model or download.
-    async fn reopen(&self, manifest: &Manifest) -> bool {
-        let opened = self.files.open(manifest.id, false).await.ok().flatten();
-        let is_open = opened.is_some();
+    /// Opens the file of a stored model or download; `false` if it is gone.
+    async fn reopen(&self, manifest: &Manifest) -> Result<bool> {
+        let opened = self.files.open(manifest.id, false).await?;
+        let is_there = opened.is_some();
         self.open.replace(opened.map(|file| (manifest.id, file)));
-        is_open
+        Ok(is_there)
     }
 
     /// Closes a download's file, if it has one, and deletes it.
@@ -111,10 +114,14 @@ impl State {
 
     /// The first record of a new download, into a new file; elsewhere if none can be had.
     async fn first(self: Rc<Self>, manifest: Manifest, index: u32, record: Record) -> Result<bool> {
-        let Some(file) = self.files.open(manifest.id, true).await.ok().flatten() else {
-            self.wanted.set(Backend::IndexedDb);
-            let write = self.manifests.write(&manifest, index, Some(&record), Write::First);
-            return self.begun(manifest, write).await;
+        let file = match self.files.open(manifest.id, true).await {
+            Ok(Some(file)) => file,
+            Err(Error::Aborted) => return Err(Error::Aborted),
+            Ok(None) | Err(_) => {
+                self.wanted.set(Backend::IndexedDb);
+                let write = self.manifests.write(&manifest, index, Some(&record), Write::First);
+                return self.begun(manifest, write).await;
+            }
         };
         self.open.replace(Some((manifest.id, file.clone())));
         let written = file.write(manifest.bytes_before(index as usize), &record);
@@ -160,8 +167,9 @@ impl Storage for InFiles {
                 Some(Stored::Complete(manifest) | Stored::Partial(manifest))
                     if manifest.backend == Backend::Opfs =>
                 {
-                    // Without its file, nothing is there.
-                    Ok(if state.reopen(manifest).await { found } else { None })
+                    // Without its file, nothing is there. One that cannot be had now keeps its
+                    // manifest: to begin anew would cost what it has.
+                    Ok(if state.reopen(manifest).await? { found } else { None })
                 }
                 _ => Ok(found),
             }

@@ -48,11 +48,19 @@ pub(super) async fn acquire(
 }
 
 /// The lock `name` together with all others who share it; `None` where browsers have none.
-pub(super) async fn share(name: &str) -> Option<Lock> {
+///
+/// # Errors
+/// [`Error::Aborted`].
+pub(super) async fn share(name: &str, signal: &AbortSignal) -> Result<Option<Lock>> {
+    let Some(locks) = lock_manager() else { return Ok(None) };
     let options = Object::new();
     // Of a fresh object: cannot fail.
     let _ = Reflect::set(&options, &"mode".into(), &"shared".into());
-    request(&lock_manager()?, name, &options).await.ok().flatten()
+    let _ = Reflect::set(&options, &"signal".into(), signal);
+    match request(&locks, name, &options).await {
+        Err(_) if signal.aborted() => Err(Error::Aborted),
+        shared => Ok(shared.ok().flatten()),
+    }
 }
 
 fn lock_manager() -> Option<JsValue> {

@@ -6,17 +6,17 @@ use super::lock::{Lock, share};
 use super::record::Record;
 use super::schema::{FILES_LOCK, FOLDER};
 use super::storage::{FULL, Reply};
-use crate::Result;
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use crate::{Error, Result};
+use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::future::ready;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
-    StorageManager, WorkerGlobalScope,
+    AbortSignal, File, FileSystemDirectoryHandle, FileSystemFileHandle,
+    FileSystemGetDirectoryOptions, FileSystemGetFileOptions, FileSystemReadWriteOptions,
+    FileSystemSyncAccessHandle, StorageManager, WorkerGlobalScope,
 };
 
 /// A file may be open still in a worker that has just been ended: it is asked for again.
@@ -35,27 +35,34 @@ pub(super) enum Access {
 /// The files of this origin.
 pub(super) struct Opfs {
     access: Access,
+    /// Ends waiting for a file.
+    signal: AbortSignal,
     /// From the first file that is opened on, nobody tidies up.
     lock: Rc<RefCell<Option<Lock>>>,
 }
 
 impl Opfs {
-    pub(super) fn new(access: Access) -> Opfs {
-        Opfs { access, lock: Rc::default() }
+    pub(super) fn new(access: Access, signal: &AbortSignal) -> Opfs {
+        Opfs { access, signal: signal.clone(), lock: Rc::default() }
     }
 }
 
 impl Files for Opfs {
     fn open(&self, id: f64, make: bool) -> Reply<Option<Rc<dyn OpenFile>>> {
-        let (access, lock) = (self.access, self.lock.clone());
+        let (access, signal, lock) = (self.access, self.signal.clone(), self.lock.clone());
         Box::pin(async move {
             if access == Access::Alone && lock.borrow().is_none() {
-                let shared = share(FILES_LOCK).await;
+                let shared = share(FILES_LOCK, &signal).await?;
                 lock.replace(shared);
             }
-            let file = async { open(&file(id, make).await?, access).await };
-            // Not there, or not to be had: where else to look for the bytes is not our matter.
-            Ok(file.await.ok())
+            let opened = async { open(&file(id, make).await?, access, &signal).await };
+            match opened.await {
+                Ok(file) => Ok(Some(file)),
+                Err(_) if signal.aborted() => Err(Error::Aborted),
+                Err(exception) if is_named(&exception, "NotFoundError") => Ok(None),
+                // It may be there all the same, and whole.
+                Err(exception) => Err(unavailable(&exception)),
+            }
         })
     }
 
@@ -96,24 +103,56 @@ async fn file(id: f64, make: bool) -> Js<FileSystemFileHandle> {
     Ok(file.unchecked_into())
 }
 
-async fn open(file: &FileSystemFileHandle, access: Access) -> Js<Rc<dyn OpenFile>> {
+/// Opens a file; one that another has open as soon as it is closed, if that is soon. An abort
+/// ends the wait.
+async fn open(
+    file: &FileSystemFileHandle,
+    access: Access,
+    signal: &AbortSignal,
+) -> Js<Rc<dyn OpenFile>> {
     if access == Access::Look {
         let snapshot = JsFuture::from(file.get_file()).await?;
         return Ok(Rc::new(Snapshot(snapshot.unchecked_into())));
     }
-    // Chromium before 102, Safari before 15.2, Firefox before 111 have none.
+    // Absent in older browsers: Chromium has it since 102, Firefox since 111.
     has(file.clone().into(), "createSyncAccessHandle")?;
     let mut attempt = 1;
     loop {
         match JsFuture::from(file.create_sync_access_handle()).await {
-            Ok(handle) => return Ok(Rc::new(Handle(handle.unchecked_into()))),
-            Err(e) if is_named(&e, "NoModificationAllowedError") && attempt < ATTEMPTS => {
+            Ok(handle) => return Ok(Rc::new(at_once(handle).await?)),
+            Err(e)
+                if is_named(&e, "NoModificationAllowedError")
+                    && attempt < ATTEMPTS
+                    && !signal.aborted() =>
+            {
                 attempt += 1;
                 Timer::start(PAUSE_MS).done().await;
             }
             Err(exception) => return Err(exception),
         }
     }
+}
+
+/// A handle, if it flushes and closes at once. In the first browsers that had handles
+/// (Chromium before 108) both were promises: such a handle would be written to a disk that
+/// does not have it yet, and is of no use here.
+async fn at_once(handle: JsValue) -> Js<Handle> {
+    let call = |method: &str| -> Js<JsValue> {
+        Reflect::get(&handle, &method.into())?.dyn_into::<Function>()?.call0(&handle)
+    };
+    let flushed = call("flush").inspect_err(|_| {
+        // That it cannot be flushed is what there is to tell.
+        let _ = call("close");
+    })?;
+    let Ok(promise) = flushed.dyn_into::<Promise>() else {
+        return Ok(Handle(handle.unchecked_into()));
+    };
+    // One at a time.
+    JsFuture::from(promise).await?;
+    if let Ok(closed) = call("close")?.dyn_into::<Promise>() {
+        JsFuture::from(closed).await?;
+    }
+    Err(js_sys::Error::new("files are not written at once here").into())
 }
 
 /// The object, if it has this method.
@@ -190,12 +229,13 @@ impl OpenFile for Snapshot {
         })
     }
 
+    /// Never: who looks does not write (`read_only`).
     fn write(&self, _: u64, _: &Record) -> Result<()> {
-        Ok(())
+        Err(Error::StorageUnavailable { what: "the file is open to be read only".into() })
     }
 }
 
-/// A record and its digest, which is computed from now on.
+/// A record and its digest, which the browser computes from now on.
 fn with_digest(record: Record) -> Reply<Option<(Record, String)>> {
     let digest = record.sha256();
     Box::pin(async move { Ok(Some((record, digest.await.unwrap_or_default()))) })

@@ -1,4 +1,4 @@
-//! A storage that is looked at, and left as it is.
+//! A storage that is looked at, and left as it is but for a model's time of use.
 
 use super::record::Record;
 use super::schema::{Backend, Manifest};

@@ -82,7 +82,7 @@ mod web {
             }
         }
 
-        /// SHA-256 of the bytes, in hexadecimal. Its computation begins now.
+        /// SHA-256 of the bytes, in hexadecimal. In a secure context its computation begins now.
         ///
         /// # Errors
         /// [`Error::Internal`](crate::Error::Internal) if the browser fails.

@@ -354,6 +354,7 @@ impl Source {
                 let available = self.host.available().await.unwrap_or(0);
                 return Err(self.full(available, unwritten));
             }
+            Err(Error::Aborted) => return Err(Error::Aborted),
             Err(error) => self.lost(&error.to_string()),
         }
         Ok(())

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 use std::future::Future;
 use std::pin::Pin;
 
-/// A reply that comes later. The request has been made when a method returns: what it was
-/// given may then change.
+/// A reply that comes later. What the method was given may change as soon as it returns. How
+/// much is done by then, and what only while the reply is waited for, is the storage's matter.
 pub(super) type Reply<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
 /// What is stored of a model.
@@ -36,22 +36,25 @@ pub(super) const FULL: Error = Error::StorageFull { needed: 0, available: 0 };
 
 /// Keeps models as manifests and records. Models are named by their url.
 pub(super) trait Storage {
-    /// Where what is written goes; `None` if it does not stay.
+    /// Where the model or download at hand is; `None` if what is written does not stay.
     fn backend(&self) -> Option<Backend>;
 
     /// What is stored of a model in the present layout; the complete one before an
-    /// unfinished download. Its time of use is set to now.
+    /// unfinished download. A complete one's time of use is set to now.
+    ///
+    /// # Errors
+    /// [`Error::StorageUnavailable`], [`Error::Aborted`]. What is stored stays as it is.
     fn find(&self, url: &str) -> Reply<Option<Stored>>;
 
     /// A record and the digest of what was read; `None` if it is not there or cannot be read.
     fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>>;
 
-    /// Writes a record together with the manifest, which has it already. `false` if the
-    /// download was taken away meanwhile, by another tab or by the user: nothing is written
-    /// then. Without a record only the manifest is: its bytes are elsewhere.
+    /// Writes a record together with the manifest, which has it already; in place of a damaged
+    /// one only the record. `false` if the download was taken away meanwhile, by another tab or
+    /// by the user: nothing of it stays then. Without a record only the manifest is: its bytes are elsewhere.
     ///
     /// # Errors
-    /// [`FULL`], [`Error::StorageUnavailable`].
+    /// [`FULL`], [`Error::StorageUnavailable`], [`Error::Aborted`].
     fn write(
         &self,
         manifest: &Manifest,

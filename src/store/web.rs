@@ -45,16 +45,21 @@ pub async fn open(
     };
     let waiting = || report(Report { phase: Phase::Wait, loaded: 0, total: None });
     let lock = lock::acquire(&format!("pagelm:store:{url}"), signal, waiting).await?;
-    let storage = storage(lock, Access::Alone, backend).await?;
+    let storage = storage(lock, Access::Alone, backend, signal).await?;
     Source::open(host, Some(Rc::new(storage)), url, options, report).await
 }
 
-async fn storage(lock: Option<Lock>, access: Access, backend: Backend) -> Result<InFiles> {
+async fn storage(
+    lock: Option<Lock>,
+    access: Access,
+    backend: Backend,
+    signal: &AbortSignal,
+) -> Result<InFiles> {
     let database = Rc::new(IndexedDb::open(lock).await?);
-    Ok(InFiles::new(database, Rc::new(Opfs::new(access)), backend))
+    Ok(InFiles::new(database, Rc::new(Opfs::new(access, signal)), backend))
 }
 
-/// The same to look only: nothing is written, and no other tab is waited for.
+/// The same to look only: nothing is stored, and no other tab is waited for.
 ///
 /// # Errors
 /// As [`Source::next`].
@@ -68,7 +73,7 @@ pub async fn look(
     let host = Rc::new(Browser { signal: signal.clone(), stall_ms });
     let storage: Option<Rc<dyn Storage>> = match cache {
         true => {
-            let storage = storage(None, Access::Look, Backend::default()).await?;
+            let storage = storage(None, Access::Look, Backend::default(), signal).await?;
             Some(Rc::new(ReadOnly(Rc::new(storage))))
         }
         false => None,

@@ -23,7 +23,7 @@ const site = await openSite();
 const { server } = site;
 
 describe("the real model", needsRealModel(), () => {
-  for (const storage of STORES) test(`${storage}, cut at 20 random places: complete, identical, and no more than a record fetched twice for a cut`, async (t) => {
+  for (const storage of STORES) test(`${storage}, cut at 20 random places, the first of them early: complete, identical, and no more than a record fetched twice for a cut`, async (t) => {
     const file = readFileSync(REAL_MODEL_FILE);
     const random = seeded(5);
     const places = Array.from({ length: 20 }, () => Math.floor(random() * file.length)).sort((a, b) => a - b);

@@ -49,6 +49,17 @@ describe("models in files", async () => {
     }, { url, other, options: OPTIONS });
     assert.deepEqual(left.map((files) => files.length), [2, 1]);
     assert.ok(!left.flat().includes("123"));
+    // Every load tidies up behind itself, wherever it stores.
+    const tidied = await page.evaluate(async (url) => {
+      await (await modelFolder()).getFileHandle("456", { create: true });
+      await load(url, { retries: 0 }).then((lm) => lm.unload());
+      for (let turn = 0; turn < 50 && (await modelFiles()).includes("456"); turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return modelFiles();
+    }, server.route("models/elsewhere.gguf", routes.bytes(tiny)));
+    assert.equal(tidied.length, 1);
+    assert.ok(!tidied.includes("456"));
     await page.evaluate((url) => load(url, { retries: 0 }).then((lm) => lm.unload()), url);
     assert.equal(server.count("models/named.gguf"), 1);
   });

@@ -6,7 +6,7 @@ use super::super::schema::{Backend, Manifest};
 use super::super::sha256;
 use super::super::storage::Reply;
 use super::world::{World, reply};
-use crate::Result;
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -79,7 +79,8 @@ impl Files for Rc<World> {
         Box::pin(async move {
             reply(Ok(())).await?;
             if world.chance(world.faults.get().locked) {
-                return Ok(None);
+                let what = "another has it open".into();
+                return Err(Error::StorageUnavailable { what });
             }
             let mut disk = world.disk.borrow_mut();
             if make {

@@ -104,6 +104,7 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
             cut: may(0.5),
             short: may(0.2),
             wrong_range: may(0.1),
+            shorter: may(0.2),
             whole: may(0.2),
             flipped: if packed { may(0.2) } else { 0.0 },
             changed: if packed || !options.sha256.is_empty() { 0.0 } else { may(0.05) },

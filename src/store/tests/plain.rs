@@ -67,6 +67,24 @@ fn a_cut_connection_costs_nothing() {
 }
 
 #[test]
+fn less_than_was_asked_for_is_not_the_end() {
+    let mut asks = 0;
+    for (seed, told) in (0..20).flat_map(|seed| [(seed, true), (seed, false)]) {
+        let world = World::new(seed);
+        let bytes = world.bytes(1000);
+        world.serve(URL, Served { told, ..served(&bytes) });
+        // The tab is closed early: what follows comes in ranges.
+        assert_eq!(load(&world, URL, options(), 60), Outcome::Killed);
+        world.faults.set(Faults { shorter: 0.9, short: 0.1, ..Faults::default() });
+        let options = Options { retries: 100, ..options() };
+        assert_eq!(load(&world, URL, options, ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+        assert_eq!(world.stored(URL), Some(vec![(URL.into(), bytes)]), "seed {seed}");
+        asks += world.asks.borrow().len();
+    }
+    assert!(asks > 3 * 40, "only {asks} requests: hardly ever less");
+}
+
+#[test]
 fn without_ranges_the_start_is_skipped() {
     let mut sent = 0;
     for seed in 0..10 {
@@ -309,6 +327,42 @@ fn where_no_file_can_be_had_the_database_serves() {
     assert_eq!(world.stored(URL), Some(vec![(URL.into(), bytes)]));
     assert_eq!(world.disk.borrow().models[URL].backend, Backend::IndexedDb);
     assert!(world.disk.borrow().files.is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_had_now_is_not_gone() {
+    for seed in 0..20 {
+        let world = World::new(seed);
+        let bytes = world.bytes(1000);
+        world.serve(URL, served(&bytes));
+        world.backend.set(Backend::Opfs);
+        // In vain while another has the file: nothing is fetched, and all of it stays.
+        let in_vain = || {
+            let (sent, asked) = (world.sent.get(), world.asks.borrow().len());
+            let stored = || {
+                let disk = world.disk.borrow();
+                (disk.models.clone(), disk.downloads.clone(), disk.files.clone())
+            };
+            let before = stored();
+            world.faults.set(Faults { locked: 1.0, ..Faults::default() });
+            let outcome = load(&world, URL, options(), ENOUGH);
+            assert!(matches!(outcome, Outcome::Failed(Error::StorageUnavailable { .. })));
+            world.faults.set(Faults::default());
+            assert_eq!((world.sent.get(), world.asks.borrow().len()), (sent, asked));
+            assert!(stored() == before, "seed {seed}: what is stored has changed");
+        };
+        assert_eq!(load(&world, URL, options(), 60), Outcome::Killed);
+        let begun = world.disk.borrow().downloads[URL].bytes;
+        assert!(begun > 0, "seed {seed}: nothing is stored yet");
+        let sent = world.sent.get();
+        in_vain();
+        assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+        assert_eq!(world.sent.get() - sent, 1000 - begun);
+        let sent = world.sent.get();
+        in_vain();
+        assert_eq!(load(&world, URL, options(), ENOUGH), Outcome::Loaded(vec![bytes]));
+        assert_eq!(world.sent.get(), sent, "fetched again");
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(super) struct Faults {
     pub(super) short: f64,
     /// Another range comes than was asked for.
     pub(super) wrong_range: f64,
+    /// Less of a range comes than was asked for.
+    pub(super) shorter: f64,
     /// 200 in place of 206.
     pub(super) whole: f64,
     /// A bit flips on the way: for files with digests only.
@@ -211,9 +213,13 @@ impl World {
             if self.chance(faults.wrong_range) {
                 from = self.below(all as usize) as u64;
             }
-            let to = ask.to.map_or(all, |to| (to + 1).min(all)).max(from + 1);
+            let mut to = ask.to.map_or(all, |to| (to + 1).min(all)).max(from + 1);
+            if self.chance(faults.shorter) {
+                to = from + 1 + self.below((to - from) as usize) as u64;
+            }
             head.status = 206;
-            head.content_range = Some(format!("bytes {from}-{}/{all}", to - 1));
+            let bytes = if served.told { all.to_string() } else { "*".into() };
+            head.content_range = Some(format!("bytes {from}-{}/{bytes}", to - 1));
             head.content_length = Some(to - from);
             from..to
         };
