@@ -427,7 +427,7 @@ impl Source {
         self.restarts += 1;
         if self.restarts > MAX_RESTARTS {
             let what = "it breaks off, and changes or has no version by which to go on".into();
-            return Err(Fault::Broken(what).into_error(&self.manifest.url, self.manifest.bytes));
+            return Err(Fault::Broken(what).into_error(&self.manifest.url, self.reported.get()));
         }
         self.stop().await?;
         // A complete model stays until another one is.
