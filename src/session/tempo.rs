@@ -10,7 +10,7 @@ const WARM_UP: u32 = 1;
 const LATELY: usize = 3;
 /// All threads together are in doubt when they take this much longer than they once did.
 const DOUBT: f64 = 1.3;
-/// What one thread must win against all, whose first tokens the page delays: it is busy too.
+/// What one thread must win against all: the page, busy with the first tokens, delays those.
 const ONE_WINS: f64 = 0.9;
 /// What all threads must win to be taken back.
 const ALL_WIN: f64 = 0.95;

@@ -15,7 +15,8 @@ use std::rc::Rc;
 
 /// Files by the id of their download.
 pub(super) trait Files {
-    /// Opens a file: for this tab alone, or, where it is only looked at, as it is now; makes it if `make`. `None` if there is none.
+    /// Opens a file: for this tab alone, or, where it is only looked at, as it is now; makes it
+    /// if `make`. `None` if there is none.
     ///
     /// # Errors
     /// [`Error::StorageUnavailable`] if it cannot be had: it may be there all the same.

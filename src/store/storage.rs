@@ -51,7 +51,8 @@ pub(super) trait Storage {
 
     /// Writes a record together with the manifest, which has it already; in place of a damaged
     /// one only the record. `false` if the download was taken away meanwhile, by another tab or
-    /// by the user: nothing of it stays then. Without a record only the manifest is: its bytes are elsewhere.
+    /// by the user: nothing of it stays then. Without a record only the manifest is written: the
+    /// bytes are elsewhere.
     ///
     /// # Errors
     /// [`FULL`], [`Error::StorageUnavailable`], [`Error::Aborted`].
