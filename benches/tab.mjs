@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { shortPrompt, wordPrompt } from "./prompts.mjs";
 
-const WARM_UP = { prompt: 64, tokens: 16 };
+const WARM_UP = { prompt: 512, tokens: 128 };
 
 /** What takes longer than the limit is given up. */
 export class Tab {

@@ -69,7 +69,7 @@ async function whole(connection, messages, signal, report, shape) {
     const deltas = [];
     const onAnswer = (answer) => {
       report(answer);
-      if (answer.type === ANSWER.DELTA) deltas.push(answer);
+      if (answer.type === ANSWER.DELTAS) deltas.push(...answer.deltas);
     };
     all.push(await connection.request(message, { signal, onAnswer }));
     answers.push(shape.of(index).whole(deltas, all.at(-1), total(all)));
@@ -89,10 +89,12 @@ function streamed(connection, messages, signal, report, shape) {
         const onAnswer = (answer) => {
           resolve(stream);
           report(answer);
-          if (answer.type !== ANSWER.DELTA) return;
-          // A token may bring no text yet: then there is nothing to say, unless to count it.
-          if (answer.text === "" && !answer.reasoning && answer.name === undefined) receipts.read();
-          else stream.push(choice.chunk(answer), receipts.read);
+          if (answer.type !== ANSWER.DELTAS) return;
+          for (const delta of answer.deltas) {
+            // A token may bring no text yet: then there is nothing to say, unless to count it.
+            if (delta.text === "" && !delta.reasoning && delta.name === undefined) receipts.read();
+            else stream.push(choice.chunk(delta), receipts.read);
+          }
         };
         const { signal } = stream.controller;
         all.push(await connection.request({ ...message, window: WINDOW }, { signal, onAnswer, onStart: receipts.start }));

@@ -3,7 +3,7 @@
 //
 // The page sends { id, type, … }; every answer carries the same id. A request
 // ends in exactly one of DONE, ERROR and ABORTED; before that come any number
-// of PROGRESS and DELTA. ABORT { target } and READ { target, count } have no
+// of PROGRESS and DELTAS. ABORT { target } and READ { target, count } have no
 // answers of their own.
 
 /** What the page may ask. */
@@ -32,7 +32,8 @@ export const REQUEST = Object.freeze({
 /** What the worker answers. */
 export const ANSWER = Object.freeze({
   PROGRESS: "progress",
-  DELTA: "delta",
+  /** { deltas }: tokens that came, in their order. */
+  DELTAS: "deltas",
   /** { index, bytes } of SAVE. */
   PART: "part",
   DONE: "done",

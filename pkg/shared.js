@@ -279,7 +279,7 @@ export class SharedEngine {
         return request.reject(new PageLMError(answer.code, answer.message, answer.data));
       case ANSWER.ABORTED:
         return request.reject(aborted(request.signal));
-      case ANSWER.DELTA:
+      case ANSWER.DELTAS:
         request.begun = true;
         return request.onAnswer?.(answer);
       default:

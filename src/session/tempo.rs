@@ -7,17 +7,17 @@ const TRIAL: u32 = 2;
 /// Tokens before them: threads that have slept wake up.
 const WARM_UP: u32 = 1;
 /// Tokens whose median tells how fast all threads are together.
-const LATELY: usize = 3;
+const LATELY: usize = 5;
 /// All threads together are in doubt when they take this much longer than they once did.
 const DOUBT: f64 = 1.3;
 /// What one thread must win against all: the page, busy with the first tokens, delays those.
-const ONE_WINS: f64 = 0.9;
+const ONE_WINS: f64 = 0.8;
 /// What all threads must win to be taken back.
 const ALL_WIN: f64 = 0.95;
 /// A trial of all threads in which a token takes this many times one thread's time is over.
 const LOST: f64 = 2.0;
 /// Time on one thread before all are tried again; doubled after each trial that fails.
-const FIRST_WAIT_MS: f64 = 150.0;
+const FIRST_WAIT_MS: f64 = 50.0;
 const LONGEST_WAIT_MS: f64 = 8000.0;
 
 /// The choice between all threads and one.

@@ -1,5 +1,6 @@
 //! Each request's work, in steps between which the event loop turns.
 
+use super::deltas::Deltas;
 use super::load::{load, preflight};
 use super::port::post;
 use super::protocol::{
@@ -8,7 +9,7 @@ use super::protocol::{
 use super::queue::{Seat, Ticket};
 use super::request::{CompletionRequest, Prompt, RankRequest};
 use super::sessions;
-use super::turn::turn;
+use super::turn::turn_if_due;
 use crate::session::{Engine, Generation, Ranking, Scoring, Step, TokenEvent};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -77,21 +78,23 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
     };
     let logprobs = params.logprobs.is_some();
     let mut generation = Generation::new(engine(seat)?, prompt, params)?;
-    let mut posted = 0;
+    let mut deltas = Deltas::new(id);
+    let mut n_deltas = 0;
     loop {
         turn_unless_aborted(&signal).await?;
         if let Some(window) = request.window
-            && seat.wait_for_reader(ticket, posted, window).await?
+            && ticket.is_behind(n_deltas, window)
         {
+            deltas.flush();
+            seat.wait_for_reader(ticket, n_deltas, window).await?;
             generation.resume(engine(seat)?);
         }
         let engine = engine(seat)?;
         match generation.step(engine)? {
             Step::Prefill { done, total } => prefilled(id, done, total),
             Step::Token(token) => {
-                let delta = delta(token, engine.tokenizer(), logprobs);
-                post(id, Event::Delta(delta));
-                posted += 1;
+                deltas.push(delta(token, engine.tokenizer(), logprobs));
+                n_deltas += 1;
             }
             Step::Done(finish) => {
                 return Ok(Reply::Completed {
@@ -170,7 +173,7 @@ async fn score(
 }
 
 pub(super) async fn turn_unless_aborted(signal: &AbortSignal) -> Result<()> {
-    turn().await;
+    turn_if_due().await;
     if signal.aborted() { Err(Error::Aborted) } else { Ok(()) }
 }
 

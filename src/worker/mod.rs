@@ -1,8 +1,8 @@
 //! The engine behind the worker's port.
 //!
 //! `pkg/worker.js` makes the instance and hands every message of the page to `receive`.
-//! [`protocol`] says what they are; requests run one after the other, and between any two
-//! steps of one the worker's event loop turns, so that an abort is heard. (A
+//! [`protocol`] says what they are; requests run one after the other, and between steps of
+//! one the worker's event loop turns, every 8 ms or step, so that an abort is heard. (A
 //! profile is one step of a few seconds.)
 
 pub mod fields;
@@ -15,6 +15,8 @@ mod sampling;
 
 #[cfg(target_arch = "wasm32")]
 mod answer;
+#[cfg(target_arch = "wasm32")]
+mod deltas;
 #[cfg(target_arch = "wasm32")]
 pub mod entry;
 #[cfg(target_arch = "wasm32")]

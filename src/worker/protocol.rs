@@ -2,7 +2,7 @@
 //!
 //! The page sends `{ id, type, … }`; every answer carries the same id. A request ends in
 //! exactly one of `done`, `error` and `aborted`; before that come any number of `progress`
-//! and `delta`. `abort { target }` and `read { target, count }` have no answers of their own.
+//! and `deltas`. `abort { target }` and `read { target, count }` have no answers of their own.
 //! A completion with a `window` waits while so many of its deltas have not been read.
 
 use super::fields::{Fields, bad, must_be};
@@ -174,8 +174,11 @@ pub struct Answer {
 pub enum Event {
     /// It goes on.
     Progress(Progress),
-    /// A token came.
-    Delta(Delta),
+    /// Tokens came.
+    Deltas {
+        /// In their order.
+        deltas: Vec<Delta>,
+    },
     /// It ended well.
     Done(Reply),
     /// It failed.
@@ -409,14 +412,15 @@ mod tests {
             json!({ "id": 2, "type": "progress", "phase": "download", "loaded": 1, "total": null })
         );
         let plain = Delta { token: 3, text: "x".into(), reasoning: String::new(), logprobs: None };
-        let expected = json!({ "id": 2, "type": "delta", "token": 3, "text": "x" });
-        assert_eq!(text(Event::Delta(plain.clone())), expected);
+        let deltas = |delta| text(Event::Deltas { deltas: vec![delta] });
+        let expected = json!({ "id": 2, "type": "deltas", "deltas": [{ "token": 3, "text": "x" }] });
+        assert_eq!(deltas(plain.clone()), expected);
         let logprobs = TokenLogprobs {
             name: "x".into(),
             logprob: Some(-0.5),
             top: vec![(3, "x".into(), -0.5)],
         };
-        let delta = text(Event::Delta(Delta { logprobs: Some(logprobs), ..plain }));
+        let delta = &deltas(Delta { logprobs: Some(logprobs), ..plain })["deltas"][0];
         assert_eq!(delta["logprob"], -0.5);
         assert_eq!(delta["top"], json!([[3, "x", -0.5]]));
         let done = text(Event::Done(Reply::Count { count: 4 }));

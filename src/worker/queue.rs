@@ -134,7 +134,7 @@ impl Seat {
     }
 
     /// Waits until fewer than `window` of the `posted` deltas are unread. Others have the
-    /// engine meanwhile; whether that was so.
+    /// engine meanwhile.
     ///
     /// # Errors
     /// [`Error::Aborted`].
@@ -143,15 +143,10 @@ impl Seat {
         ticket: &Ticket,
         posted: usize,
         window: usize,
-    ) -> Result<bool> {
-        let behind = || posted.saturating_sub(ticket.read.get()) >= window;
-        if !behind() {
-            return Ok(false);
-        }
+    ) -> Result<()> {
         self.leave();
-        ticket.until(|| !behind()).await?;
-        self.take(ticket).await?;
-        Ok(true)
+        ticket.until(|| !ticket.is_behind(posted, window)).await?;
+        self.take(ticket).await
     }
 }
 
@@ -165,6 +160,11 @@ impl Ticket {
     /// Becomes aborted when the page says so.
     pub(super) fn signal(&self) -> AbortSignal {
         self.controller.signal()
+    }
+
+    /// Whether `window` of the `posted` deltas, or more, are unread.
+    pub(super) fn is_behind(&self, posted: usize, window: usize) -> bool {
+        posted.saturating_sub(self.read.get()) >= window
     }
 
     fn wake(&self) {

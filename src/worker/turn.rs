@@ -1,12 +1,27 @@
 //! One turn of the event loop: what has been posted to the worker is heard.
 
 use js_sys::Promise;
+use std::cell::Cell;
+use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
+use web_time::Instant;
+
+/// Work goes on for so long between turns: a turn costs as much as a tenth of a small model's
+/// token, and lets the other threads fall asleep.
+const WORK: Duration = Duration::from_millis(8);
 
 thread_local! {
     static CHANNEL: Option<MessageChannel> = MessageChannel::new().ok();
+    static TURNED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Lets the event loop turn if the last turn is some time ago.
+pub(super) async fn turn_if_due() {
+    if TURNED.get().is_none_or(|turned| turned.elapsed() >= WORK) {
+        turn().await;
+    }
 }
 
 /// Lets the event loop turn once. By a message to oneself: timers would wait 4 ms, a
@@ -25,4 +40,5 @@ pub(super) async fn turn() {
     });
     // It is never rejected.
     let _ = JsFuture::from(turned).await;
+    TURNED.set(Some(Instant::now()));
 }
