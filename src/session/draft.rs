@@ -11,7 +11,9 @@ use crate::model::LOGITS_ROWS;
 /// Tokens that must have occurred before, in this order.
 const NGRAM: usize = 3;
 /// Tokens of a draft: with the token before it, one panel of tokens.
-pub(super) const MAX_DRAFT: usize = LOGITS_ROWS - 1;
+const SHORT_DRAFT: usize = LOGITS_ROWS - 1;
+/// Tokens of a draft after one that was right to its end: two panels.
+pub(super) const MAX_DRAFT: usize = 2 * LOGITS_ROWS - 1;
 /// Tokens without drafts after one that did not pay; doubled each time.
 const FIRST_PAUSE: u32 = 8;
 const LONGEST_PAUSE: u32 = 256;
@@ -26,17 +28,26 @@ pub(super) struct Drafting {
     single_ms: Option<f64>,
     /// The last pass that had a draft.
     batch: Option<Batch>,
+    /// Tokens of the next draft.
+    most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Batch {
     ms: f64,
+    drafted: usize,
     right: usize,
 }
 
 impl Default for Drafting {
     fn default() -> Drafting {
-        Drafting { pause: 0, next_pause: FIRST_PAUSE, single_ms: None, batch: None }
+        Drafting {
+            pause: 0,
+            next_pause: FIRST_PAUSE,
+            single_ms: None,
+            batch: None,
+            most: SHORT_DRAFT,
+        }
     }
 }
 
@@ -53,14 +64,14 @@ impl Drafting {
             return &[]; // without a measure, nothing can be said to pay
         }
         let Some(start) = last_occurrence(tokens) else { return &[] };
-        let end = tokens.len().min(start + room.min(MAX_DRAFT));
+        let end = tokens.len().min(start + room.min(self.most));
         &tokens[start..end]
     }
 
     /// Learns how long the pass took that read one token and a draft.
     pub(super) fn learn(&mut self, drafted: usize, ms: f64) {
         if drafted > 0 {
-            self.batch = Some(Batch { ms, right: 0 });
+            self.batch = Some(Batch { ms, drafted, right: 0 });
             return;
         }
         let before = self.single_ms.unwrap_or(ms);
@@ -78,6 +89,7 @@ impl Drafting {
     /// draft's.
     pub(super) fn settle(&mut self) {
         let (Some(batch), Some(single_ms)) = (self.batch.take(), self.single_ms) else { return };
+        self.most = if batch.right == batch.drafted { MAX_DRAFT } else { SHORT_DRAFT };
         if (1 + batch.right) as f64 * single_ms > batch.ms {
             self.next_pause = FIRST_PAUSE;
         } else {
@@ -117,14 +129,14 @@ mod tests {
     fn what_does_not_pay_rests() {
         let tokens: Vec<u32> = (0..40).chain(0..3).collect();
         let mut drafting = ready();
-        for _ in 0..2 {
-            assert_eq!(drafting.draft(&tokens, 10).len(), MAX_DRAFT);
-            drafting.learn(MAX_DRAFT, 10.0);
-            (0..MAX_DRAFT).for_each(|_| drafting.right());
+        for n in [SHORT_DRAFT, MAX_DRAFT, MAX_DRAFT] {
+            assert_eq!(drafting.draft(&tokens, 10).len(), n);
+            drafting.learn(n, 10.0);
+            (0..n).for_each(|_| drafting.right());
         }
-        for pause in [FIRST_PAUSE, 2 * FIRST_PAUSE] {
-            assert_eq!(drafting.draft(&tokens, 10).len(), MAX_DRAFT);
-            drafting.learn(MAX_DRAFT, 20.0);
+        for (pause, n) in [(FIRST_PAUSE, MAX_DRAFT), (2 * FIRST_PAUSE, SHORT_DRAFT)] {
+            assert_eq!(drafting.draft(&tokens, 10).len(), n);
+            drafting.learn(n, 20.0);
             drafting.right();
             for _ in 0..pause {
                 assert!(drafting.draft(&tokens, 10).is_empty());
