@@ -28,38 +28,55 @@ export function sharedMemory() {
   return null;
 }
 
-/** A worker that has instantiated the module and waits to enter the team. */
+/** A worker that instantiates the module and waits to enter the team. */
 class Helper {
+  #failure = null;
+  #reject = null;
+
   constructor() {
     const make = () => new Worker(new URL("./helper.js", import.meta.url), { type: "module", name: "pagelm-helper" });
     this.worker = startWorker(make, new URL("./helper.js", HERE), "pagelm-helper");
+    this.worker.onerror = (event) => {
+      // Else it would count as an error of the engine's own worker.
+      event.preventDefault();
+      this.#failure = new Error(event.message || "the helper's script does not load");
+      this.#reject?.(this.#failure);
+    };
   }
 
   /** Sends a message and waits for an answer of this type. */
   ask(message, type) {
+    if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
+      this.#reject = reject;
       this.worker.onmessage = ({ data }) => {
         if (data.type === type) resolve();
         else if (data.type === HELPER.FAILED) reject(new Error(data.what));
-      };
-      this.worker.onerror = (event) => {
-        // Else it would count as an error of the engine's own worker.
-        event.preventDefault();
-        reject(new Error(event.message || "the helper's script does not load"));
       };
       this.worker.postMessage(message);
     });
   }
 }
 
+/** Makes helpers, up to `count` if the browser refuses more. */
+export function makeHelpers(count) {
+  const helpers = [];
+  try {
+    while (helpers.length < count) helpers.push(new Helper());
+  } catch (error) {
+    warn(error);
+  }
+  return helpers;
+}
+
 /**
- * Makes up to `count` helpers. Those that cannot start are left out, with a
- * warning: the engine runs with fewer threads then.
+ * Has the helpers instantiate the module. Those that cannot are left out, with a warning: the
+ * engine runs with fewer threads then.
  */
-export async function makeHelpers(count, module, memory) {
-  const outcomes = await Promise.allSettled(Array.from({ length: count }, () => makeHelper(module, memory)));
+export async function prepareHelpers(helpers, module, memory) {
+  const outcomes = await Promise.allSettled(helpers.map((helper) => prepare(helper, module, memory)));
   for (const { status, reason } of outcomes) {
-    if (status === "rejected") console.warn(`pagelm: a helper thread did not start: ${reason.message}`);
+    if (status === "rejected") warn(reason);
   }
   return outcomes.filter(({ status }) => status === "fulfilled").map(({ value }) => value);
 }
@@ -69,8 +86,7 @@ export async function enterTeam(helpers) {
   await Promise.all(helpers.map((helper, i) => helper.ask({ type: HELPER.ENTER, tid: i + 1 }, HELPER.ENTERING)));
 }
 
-async function makeHelper(module, memory) {
-  const helper = new Helper();
+async function prepare(helper, module, memory) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error("it took too long")), READY_TIMEOUT_MS);
@@ -84,4 +100,8 @@ async function makeHelper(module, memory) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function warn({ message }) {
+  console.warn(`pagelm: a helper thread did not start: ${message}`);
 }

@@ -4,7 +4,7 @@
 import { PageLMError, engineNotLoaded } from "./errors.js";
 import { GLUE } from "./glue.js";
 import { ANSWER, REQUEST } from "./protocol.js";
-import { enterTeam, makeHelpers, sharedMemory } from "./threads.js";
+import { enterTeam, makeHelpers, prepareHelpers, sharedMemory } from "./threads.js";
 import { chooseVariant, compile } from "./variants.js";
 
 runEngine();
@@ -41,10 +41,12 @@ async function makeEngine({ variant: asked, threads = 1 }) {
     if (!memory && asked === undefined) variant = chooseVariant(undefined, 1);
     else if (!memory) throw new PageLMError("out_of_memory", "This device has no room for memory that threads share. Load with `threads: 1`.");
   }
+  // Their scripts arrive while the binary is compiled, and they start while the model is read.
+  const helpers = makeHelpers(memory ? threads - 1 : 0);
   const [glue, module] = [GLUE[variant], await compile(variant)];
   await glue.default({ module_or_path: module, memory });
-  const helpers = memory && threads > 1 ? await makeHelpers(threads - 1, module, memory) : [];
-  glue.start(helpers.length + 1, () => enterTeam(helpers));
+  const prepared = prepareHelpers(helpers, module, memory);
+  glue.start(prepared.then(({ length }) => length + 1), async () => enterTeam(await prepared));
   return glue;
 }
 

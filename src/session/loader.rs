@@ -248,6 +248,11 @@ impl Loader {
         }
     }
 
+    /// Changes how many threads there will be, this one among them.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.options.threads = threads;
+    }
+
     /// The engine, all tensors being there.
     ///
     /// # Errors

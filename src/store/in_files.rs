@@ -29,8 +29,9 @@ pub(super) trait Files {
 
 /// A file, closed when dropped.
 pub(super) trait OpenFile {
-    /// So many bytes and their digest, read now; `None` if they cannot be read.
-    fn read(&self, at: u64, bytes: u32) -> Reply<Option<(Record, String)>>;
+    /// So many bytes and their digest, read now; `None` if they cannot be read. They may lie in
+    /// the memory of `spare`.
+    fn read(&self, at: u64, bytes: u32, spare: Option<Record>) -> Reply<Option<(Record, String)>>;
 
     /// Writes a record, now. When this returns, the disk has it.
     ///
@@ -177,13 +178,18 @@ impl Storage for InFiles {
         })
     }
 
-    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>> {
+    fn read(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        spare: Option<Record>,
+    ) -> Reply<Option<(Record, String)>> {
         match self.0.file_of(manifest) {
             Some(file) => {
                 let index = index as usize;
-                file.read(manifest.bytes_before(index), manifest.records[index].bytes)
+                file.read(manifest.bytes_before(index), manifest.records[index].bytes, spare)
             }
-            None => self.0.manifests.read(manifest, index),
+            None => self.0.manifests.read(manifest, index, spare),
         }
     }
 

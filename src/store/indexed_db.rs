@@ -6,20 +6,21 @@
 //! the executor of the threads build waits with `Atomics.waitAsync`.
 
 use super::connection::{Connection, Durability, end, is_lost, on_success, result};
-use super::digest::sha256;
-use super::js::{Js, is_named, unavailable};
+use super::js::{Js, collect_garbage, is_named, unavailable};
 use super::lock::Lock;
 use super::record::Record;
 use super::schema::{Backend, DOWNLOADS, LAYOUT, MODELS, Manifest, RECORDS};
 use super::storage::{FULL, Reply, Storage, Stored, Write};
+use super::stream::Reading;
 use crate::{Error, Result};
 use js_sys::{Array, ArrayBuffer, Reflect};
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, ready};
 use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{IdbKeyRange, IdbObjectStore, IdbTransaction};
+use web_sys::{Blob, IdbKeyRange, IdbObjectStore, IdbTransaction, Response};
 
 /// The database of this origin.
 pub(super) struct IndexedDb {
@@ -31,8 +32,8 @@ pub(super) struct IndexedDb {
 /// A transaction and its end.
 type Started = Js<(IdbTransaction, JsFuture)>;
 
-/// Makes a transaction's requests.
-type Issue = Box<dyn Fn(&IdbTransaction) -> Js<()>>;
+/// Makes a transaction's requests, of which one may put these bytes.
+type Issue = Box<dyn Fn(&IdbTransaction, Option<&JsValue>) -> Js<()>>;
 
 impl IndexedDb {
     /// Opens the database.
@@ -44,10 +45,14 @@ impl IndexedDb {
     }
 
     /// Makes the requests of `issue` in one transaction, now; again on a new connection if
-    /// this one is lost. The reply tells whether it was committed; `false` if [`guard`]
-    /// aborted it.
-    fn write(&self, durability: Durability, issue: Issue) -> Reply<bool> {
-        let started = start(&self.connection, durability, &issue);
+    /// that fails for another reason than a lack of room. The reply tells whether it was
+    /// committed; `false` if [`guard`] aborted it.
+    ///
+    /// `bytes` are for `issue` to put: as a Blob, and the second time as the plain bytes, as
+    /// there are browsers whose private windows store no Blobs.
+    fn write(&self, durability: Durability, bytes: Option<Blob>, issue: Issue) -> Reply<bool> {
+        let blob = bytes.as_ref().map(JsValue::from);
+        let started = start(&self.connection, durability, &issue, blob.as_ref());
         let connection = self.connection.clone();
         Box::pin(async move {
             let failure = match committed(started).await {
@@ -55,17 +60,29 @@ impl IndexedDb {
                 Err(failure) if is_lost(&failure) => failure,
                 Err(failure) => return Err(failed(&failure)),
             };
-            connection.reopen().await.map_err(|_| unavailable(&failure))?;
-            committed(start(&connection, durability, &issue)).await.map_err(|e| failed(&e))
+            let again = async {
+                connection.reopen().await.map_err(|_| failure)?;
+                let plain = match bytes {
+                    Some(blob) => Some(JsFuture::from(blob.array_buffer()).await?),
+                    None => None,
+                };
+                committed(start(&connection, durability, &issue, plain.as_ref())).await
+            };
+            again.await.map_err(|failure| failed(&failure))
         })
     }
 }
 
-fn start(connection: &Connection, durability: Durability, issue: &Issue) -> Started {
+fn start(
+    connection: &Connection,
+    durability: Durability,
+    issue: &Issue,
+    bytes: Option<&JsValue>,
+) -> Started {
     let all = &[MODELS, DOWNLOADS, RECORDS];
     let transaction = connection.transaction(all, "readwrite", durability)?;
     let ended = end(&transaction);
-    if let Err(exception) = issue(&transaction) {
+    if let Err(exception) = issue(&transaction, bytes) {
         // It may have been aborted already, by the same exception.
         let _ = transaction.abort();
         return Err(exception);
@@ -112,28 +129,36 @@ impl Storage for IndexedDb {
         })
     }
 
-    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>> {
+    fn read(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        spare: Option<Record>,
+    ) -> Reply<Option<(Record, String)>> {
         let key = record_key(manifest, index);
         let connection = self.connection.clone();
         let first = get(&connection, &key);
+        let found = Rc::new(RefCell::new(None));
         // A promise goes on by itself, while the caller works on the record before. It is
         // never rejected, as nobody may be there yet to take note of it.
-        let read = future_to_promise(async move {
-            let mut value = first.await;
-            if value.is_err() && connection.reopen().await.is_ok() {
-                value = get(&connection, &key).await;
+        let read = future_to_promise({
+            let found = found.clone();
+            async move {
+                let mut value = first.await;
+                if value.is_err() && connection.reopen().await.is_ok() {
+                    value = get(&connection, &key).await;
+                }
+                // A value whose file is gone from the disk fails here, or while it is read.
+                if let Ok(record) = contents(value.unwrap_or_default(), spare).await {
+                    let digest = record.sha256().await.unwrap_or_default();
+                    found.replace(Some((record, digest)));
+                }
+                Ok(JsValue::UNDEFINED)
             }
-            // A value whose file is gone from the disk fails here.
-            let bytes = value.unwrap_or_default().dyn_into::<ArrayBuffer>();
-            let Ok(bytes) = bytes else { return Ok(JsValue::UNDEFINED) };
-            let found = sha256(&bytes, bytes.byte_length()).await.unwrap_or_default();
-            Ok(Array::of2(&bytes, &found.into()).into())
         });
         Box::pin(async move {
-            let pair = JsFuture::from(read).await.and_then(|pair| pair.dyn_into::<Array>());
-            let Ok(pair) = pair else { return Ok(None) };
-            let record = pair.get(0).dyn_into::<ArrayBuffer>().map(Record::of);
-            Ok(record.ok().zip(pair.get(1).as_string()))
+            let _ = JsFuture::from(read).await;
+            Ok(found.take())
         })
     }
 
@@ -144,32 +169,49 @@ impl Storage for IndexedDb {
         record: Option<&Record>,
         how: Write,
     ) -> Reply<bool> {
-        let issue = |bytes: Option<ArrayBuffer>| -> Issue {
-            let manifest = manifest.clone();
-            Box::new(move |transaction| put(transaction, &manifest, index, bytes.as_ref(), how))
+        let blob = match record.map(Record::blob).transpose() {
+            Ok(blob) => blob,
+            Err(exception) => return Box::pin(ready(Err(unavailable(&exception)))),
         };
-        let bytes = record.map(Record::buffer);
-        match start(&self.connection, Durability::Relaxed, &issue(bytes.clone())) {
-            Ok(started) => {
-                Box::pin(async move { committed(Ok(started)).await.map_err(|e| failed(&e)) })
-            }
-            // The caller's bytes may change until there is a connection again.
-            Err(_) => self.write(Durability::Relaxed, issue(bytes.map(|bytes| bytes.slice(0)))),
-        }
+        let manifest = manifest.clone();
+        let issue: Issue =
+            Box::new(move |transaction, bytes| put(transaction, &manifest, index, bytes, how));
+        self.write(Durability::Relaxed, blob, issue)
     }
 
     fn commit(&self, manifest: &Manifest) -> Reply<bool> {
         let manifest = manifest.clone();
-        let issue = Box::new(move |transaction: &IdbTransaction| commit(transaction, &manifest));
-        self.write(Durability::Strict, issue)
+        let issue: Issue = Box::new(move |transaction, _| commit(transaction, &manifest));
+        self.write(Durability::Strict, None, issue)
     }
 
     fn forget(&self, manifest: &Manifest) -> Reply<()> {
         let manifest = manifest.clone();
-        let issue = Box::new(move |transaction: &IdbTransaction| forget(transaction, &manifest));
-        let forgotten = self.write(Durability::Relaxed, issue);
+        let issue: Issue = Box::new(move |transaction, _| forget(transaction, &manifest));
+        let forgotten = self.write(Durability::Relaxed, None, issue);
         Box::pin(async move { forgotten.await.map(|_| ()) })
     }
+}
+
+/// A stored record's bytes. A Blob is read in pieces, each into the same memory; an
+/// ArrayBuffer, as earlier versions stored them, the browser has unpacked as a whole, in twice
+/// the time and with two copies left to the garbage collector.
+async fn contents(value: JsValue, spare: Option<Record>) -> Js<Record> {
+    let blob = match value.dyn_into::<ArrayBuffer>() {
+        Ok(bytes) => {
+            collect_garbage();
+            return Ok(Record::of(bytes));
+        }
+        Err(value) => value.dyn_into::<Blob>()?,
+    };
+    let mut record = Record::with_room(blob.size() as u32, spare);
+    // The body of an answer fills buffers where the Blob's own stream does not.
+    let Some(body) = Response::new_with_opt_blob(Some(&blob))?.body() else { return Ok(record) };
+    let mut reading = Reading::of(&body)?;
+    while let Some(bytes) = reading.next(u32::MAX).await? {
+        record.append(&bytes)?;
+    }
+    Ok(record)
 }
 
 /// The manifests of the model and of its last download, or undefined.
@@ -206,7 +248,7 @@ fn put(
     transaction: &IdbTransaction,
     manifest: &Manifest,
     index: u32,
-    bytes: Option<&ArrayBuffer>,
+    bytes: Option<&JsValue>,
     how: Write,
 ) -> Js<()> {
     let records = transaction.object_store(RECORDS)?;

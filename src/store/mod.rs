@@ -50,6 +50,8 @@ mod opfs;
 #[cfg(target_arch = "wasm32")]
 mod quota;
 #[cfg(target_arch = "wasm32")]
+mod stream;
+#[cfg(target_arch = "wasm32")]
 pub mod web;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -7,7 +7,7 @@ use super::record::Record;
 use super::schema::{FILES_LOCK, FOLDER};
 use super::storage::{FULL, Reply};
 use crate::{Error, Result};
-use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Promise, Reflect};
 use std::cell::RefCell;
 use std::future::ready;
 use std::rc::Rc;
@@ -173,11 +173,10 @@ impl Drop for Handle {
 }
 
 impl Handle {
-    fn read_now(&self, at: u64, bytes: u32) -> Js<Record> {
-        let memory = ArrayBuffer::new(bytes);
-        let view = Uint8Array::new(&memory);
+    fn read_now(&self, at: u64, bytes: u32, spare: Option<Record>) -> Js<Record> {
+        let mut record = Record::with_room(bytes, spare);
+        let view = record.grow(bytes);
         let read = self.0.read_with_buffer_source_and_options(&view, &place(at))?;
-        let record = Record::of(memory);
         if read == f64::from(bytes) { Ok(record) } else { Err(JsValue::NULL) }
     }
 
@@ -189,8 +188,8 @@ impl Handle {
 }
 
 impl OpenFile for Handle {
-    fn read(&self, at: u64, bytes: u32) -> Reply<Option<(Record, String)>> {
-        match self.read_now(at, bytes) {
+    fn read(&self, at: u64, bytes: u32, spare: Option<Record>) -> Reply<Option<(Record, String)>> {
+        match self.read_now(at, bytes, spare) {
             Ok(record) => with_digest(record),
             Err(_) => Box::pin(ready(Ok(None))),
         }
@@ -216,7 +215,7 @@ fn place(at: u64) -> FileSystemReadWriteOptions {
 struct Snapshot(File);
 
 impl OpenFile for Snapshot {
-    fn read(&self, at: u64, bytes: u32) -> Reply<Option<(Record, String)>> {
+    fn read(&self, at: u64, bytes: u32, _: Option<Record>) -> Reply<Option<(Record, String)>> {
         let end = at + u64::from(bytes);
         let part = self.0.slice_with_f64_and_f64(at as f64, end as f64);
         Box::pin(async move {

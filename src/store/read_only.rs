@@ -18,8 +18,13 @@ impl Storage for ReadOnly {
         self.0.find(url)
     }
 
-    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>> {
-        self.0.read(manifest, index)
+    fn read(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        spare: Option<Record>,
+    ) -> Reply<Option<(Record, String)>> {
+        self.0.read(manifest, index, spare)
     }
 
     fn write(&self, _: &Manifest, _: u32, _: Option<&Record>, _: Write) -> Reply<bool> {

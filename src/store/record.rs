@@ -10,7 +10,8 @@ pub use web::Record;
 mod web {
     use super::super::js::{Js, release};
     use crate::Result;
-    use js_sys::{ArrayBuffer, Uint8Array};
+    use js_sys::{Array, ArrayBuffer, Uint8Array};
+    use web_sys::Blob;
 
     /// A record: so many bytes of a memory that may have room for more.
     pub struct Record {
@@ -28,6 +29,18 @@ mod web {
         pub(crate) fn of(memory: ArrayBuffer) -> Record {
             let len = memory.byte_length();
             Record { memory, len }
+        }
+
+        /// Empty, with room for `bytes` bytes: in `spare`, where that is large enough. Fresh
+        /// memory costs as much as reading a record into it.
+        pub(crate) fn with_room(bytes: u32, spare: Option<Record>) -> Record {
+            match spare.filter(|spare| spare.capacity() >= bytes) {
+                Some(mut spare) => {
+                    spare.clear();
+                    spare
+                }
+                None => Record::new(bytes),
+            }
         }
 
         /// Bytes that are there.
@@ -74,12 +87,16 @@ mod web {
             Record::of(self.memory.slice_with_end(0, self.len))
         }
 
-        /// The bytes as a buffer of their own length, copied if need be.
-        pub(crate) fn buffer(&self) -> ArrayBuffer {
-            match self.len == self.capacity() {
-                true => self.memory.clone(),
-                false => self.memory.slice_with_end(0, self.len),
-            }
+        /// The bytes, as a file of the browser's. It does not change with the record.
+        pub(crate) fn blob(&self) -> Js<Blob> {
+            Blob::new_with_u8_array_sequence(&Array::of1(&self.view()))
+        }
+
+        /// Makes its next `bytes` bytes, for which there is room, its own: the caller fills them.
+        pub(crate) fn grow(&mut self, bytes: u32) -> Uint8Array {
+            let at = self.len;
+            self.len += bytes;
+            Uint8Array::new_with_byte_offset_and_length(&self.memory, at, bytes)
         }
 
         /// SHA-256 of the bytes, in hexadecimal. In a secure context its computation begins now.

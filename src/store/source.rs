@@ -102,7 +102,7 @@ pub struct Source {
     current: Option<Record>,
     ahead: Option<Ahead>,
     writing: Option<Reply<bool>>,
-    /// Memory for the next record from the network.
+    /// Memory for the next record.
     pub(super) spare: Option<Record>,
     /// The first record while it comes, and whether it is found to be of another file.
     pub(super) partial: Option<Record>,
@@ -278,7 +278,7 @@ impl Source {
 
     async fn read_on(&mut self) -> Result<Option<Piece>> {
         let index = self.cursor;
-        let read = match self.ahead.take().or_else(|| self.read(index)) {
+        let read = match self.ahead.take().or_else(|| self.read(index, None)) {
             Some(read) => read.await,
             None => Ok(None),
         };
@@ -295,19 +295,20 @@ impl Source {
                 None => return self.restart().await,
             },
         };
-        self.ahead = self.read(index + 1);
+        let spare = self.spare.take();
+        self.ahead = self.read(index + 1, spare);
         self.hand_out(record, true).await
     }
 
-    fn read(&self, index: usize) -> Option<Ahead> {
+    fn read(&self, index: usize, spare: Option<Record>) -> Option<Ahead> {
         let storage = self.storage.as_ref().filter(|_| index < self.manifest.records.len())?;
-        Some(storage.read(&self.manifest, index as u32))
+        Some(storage.read(&self.manifest, index as u32, spare))
     }
 
     /// The first record of a file, if it is stored and sound.
     pub(super) async fn stored_beginning(&self, file: usize) -> Option<Record> {
         let index = self.manifest.records.iter().position(|info| info.file as usize == file)?;
-        let (record, sha256) = self.read(index)?.await.ok()??;
+        let (record, sha256) = self.read(index, None)?.await.ok()??;
         (sha256 == self.manifest.records[index].sha256).then_some(record)
     }
 

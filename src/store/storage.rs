@@ -47,7 +47,13 @@ pub(super) trait Storage {
     fn find(&self, url: &str) -> Reply<Option<Stored>>;
 
     /// A record and the digest of what was read; `None` if it is not there or cannot be read.
-    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>>;
+    /// It may lie in the memory of `spare`.
+    fn read(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        spare: Option<Record>,
+    ) -> Reply<Option<(Record, String)>>;
 
     /// Writes a record together with the manifest, which has it already; in place of a damaged
     /// one only the record. `false` if the download was taken away meanwhile, by another tab or

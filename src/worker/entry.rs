@@ -18,8 +18,8 @@ pub(super) const VARIANT: &str = if cfg!(target_feature = "atomics") {
 };
 
 struct Helpers {
-    /// Threads, this one among them.
-    threads: usize,
+    /// Resolves to the number of threads, this one among them, when they are prepared.
+    threads: Promise,
     /// Sends the helpers into [`thread_main`]; resolves when they are about to enter it.
     start: Function,
 }
@@ -28,11 +28,11 @@ thread_local! {
     static HELPERS: RefCell<Option<Helpers>> = const { RefCell::new(None) };
 }
 
-/// Prepares this instance to [`receive`] requests. `threads - 1` helpers have been made of
-/// the same module and memory; `start_helpers` is called once, when there is a team for
-/// them, and returns a promise.
+/// Prepares this instance to [`receive`] requests. Helpers are being made of the same module
+/// and memory; `threads` is a promise of their number and one. `start_helpers` is called once,
+/// when there is a team for them, and returns a promise.
 #[wasm_bindgen]
-pub fn start(threads: usize, start_helpers: Function) {
+pub fn start(threads: Promise, start_helpers: Function) {
     std::panic::set_hook(Box::new(|panic| {
         console_error_panic_hook::hook(panic);
         port::crashed(&panic.to_string());
@@ -61,9 +61,12 @@ pub fn thread_failed() {
     team::poison();
 }
 
-/// Threads of the team to be.
-pub(super) fn threads() -> usize {
-    HELPERS.with_borrow(|helpers| helpers.as_ref().map_or(1, |helpers| helpers.threads))
+/// Threads of the team to be, once the helpers are prepared. A model is read meanwhile.
+pub(super) async fn threads() -> usize {
+    let threads = HELPERS.with_borrow(|helpers| Some(helpers.as_ref()?.threads.clone()));
+    let Some(threads) = threads else { return 1 };
+    let threads = JsFuture::from(threads).await.ok().and_then(|threads| threads.as_f64());
+    threads.map_or(1, |threads| threads as usize)
 }
 
 /// Sends the helpers to their team.

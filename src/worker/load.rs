@@ -19,7 +19,7 @@ use web_sys::AbortSignal;
 const PIECE: usize = 1 << 20;
 /// Bytes in which the header of a part other than the first is looked for.
 const HEADER_BYTES: u32 = 64 << 10;
-/// Bytes after which the garbage of reading and storing them is collected: the browser would
+/// Bytes after which the garbage of fetching and storing them is collected: the browser would
 /// let more than the whole model pile up.
 const COLLECTED: u64 = 8 << 20;
 /// A report this soon after the last is left out.
@@ -75,7 +75,8 @@ fn options(context: Option<usize>, kv_cache: KvType, settings: &Settings) -> Loa
     LoadOptions {
         context: context.or(settings.context),
         kv_cache,
-        threads: entry::threads(),
+        // As many as there are when the model is.
+        threads: 1,
         device_memory: entry::device_memory(),
         clock: local_seconds,
         chat_template: settings.chat_template.clone(),
@@ -121,6 +122,7 @@ impl Files<'_> {
             }
         }
         self.reporter.report(Progress::new(Phase::Pack, 0, self.source.total()));
+        loader.set_threads(entry::threads().await);
         loader.finish()
     }
 
@@ -214,7 +216,7 @@ impl Files<'_> {
             }
             turn().await;
         }
-        if self.done / COLLECTED > before / COLLECTED {
+        if phase == store::Phase::Download && self.done / COLLECTED > before / COLLECTED {
             store::web::clean_up();
         }
         Ok(())

@@ -42,7 +42,7 @@ async function storedRecords() {
       keys.forEach((key, i) => {
         records.push(...recordsInFile(values[i]));
         const text = JSON.stringify(values[i], (_, part) => (part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? undefined : part));
-        records.push({ database: name, store, key, text, length: bytesOf(values[i])?.length ?? 0 });
+        records.push({ database: name, store, key, text, length: values[i] instanceof Blob ? values[i].size : (bytesOf(values[i])?.length ?? 0) });
       });
     }
     database.close();
@@ -81,11 +81,31 @@ async function damage({ database, store, key, file, at, length }, how) {
     await settled(target.delete(key));
   } else {
     const value = await settled(target.get(key));
-    const changed = changeBytes(value, how);
-    await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
+    // Of a Blob the bytes come when this transaction is over.
+    if (value instanceof Blob) {
+      const changed = new Blob([changeBytes(await value.arrayBuffer(), how)]);
+      const again = open.transaction(store, "readwrite");
+      await settled(again.objectStore(store).put(changed, key));
+    } else {
+      const changed = changeBytes(value, how);
+      await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
+    }
   }
   await kept;
   open.close();
+}
+
+// Stores every record that is a Blob as an ArrayBuffer; how many there are.
+async function asArrayBuffers() {
+  const records = (await storedRecords()).filter(({ file, length }) => !file && length > 0);
+  for (const { database, store, key } of records) {
+    const open = await settled(indexedDB.open(database));
+    const blob = await settled(open.transaction(store).objectStore(store).get(key));
+    const bytes = await blob.arrayBuffer();
+    await settled(open.transaction(store, "readwrite").objectStore(store).put(bytes, key));
+    open.close();
+  }
+  return records.length;
 }
 
 async function damageFile(handle, at, length, how) {
@@ -128,7 +148,7 @@ function settled(request) {
   });
 }
 
-Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage, modelFolder, modelFiles });
+Object.assign(globalThis, { load, attempt, collect, textOf, storedRecords, damage, asArrayBuffers, modelFolder, modelFiles });
 try {
   Object.assign(globalThis, await import("./pkg/pagelm.js"));
   globalThis.helpersReady = true;

@@ -55,6 +55,16 @@ describe("a damaged record", async () => {
     });
   }
 
+  test("records that an earlier version has stored as ArrayBuffers are read", async (t) => {
+    const url = server.route("models/earlier.gguf", routes.bytes(padded(4)));
+    const page = await site.blank(t);
+    await page.evaluate((url) => load(url, { record_mb: 0.125 }).then((lm) => lm.unload()), url);
+    const changed = await page.evaluate(() => asArrayBuffers());
+    assert.ok(changed > 1, `${changed} records`);
+    server.remove("models/earlier.gguf");
+    await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
+  });
+
   test("what cannot be fetched again is told, and mended when it can", async (t) => {
     const body = writeGguf(tinyLlama());
     const url = server.route("models/offline.gguf", routes.bytes(body));

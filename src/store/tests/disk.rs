@@ -100,7 +100,7 @@ impl Files for Rc<World> {
 struct Opened(Rc<World>, u64);
 
 impl OpenFile for Opened {
-    fn read(&self, at: u64, bytes: u32) -> Reply<Option<(Record, String)>> {
+    fn read(&self, at: u64, bytes: u32, _: Option<Record>) -> Reply<Option<(Record, String)>> {
         let Opened(world, id) = self;
         world.rot_by_chance();
         let disk = world.disk.borrow();

@@ -346,7 +346,12 @@ impl Storage for World {
         reply(Ok(complete.or_else(|| disk.downloads.get(url).cloned().map(Stored::Partial))))
     }
 
-    fn read(&self, manifest: &Manifest, index: u32) -> Reply<Option<(Record, String)>> {
+    fn read(
+        &self,
+        manifest: &Manifest,
+        index: u32,
+        _: Option<Record>,
+    ) -> Reply<Option<(Record, String)>> {
         self.rot_by_chance();
         let key = (manifest.url.clone(), manifest.id as u64, index);
         let bytes = self.disk.borrow().records.get(&key).cloned();
