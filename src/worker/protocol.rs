@@ -413,7 +413,8 @@ mod tests {
         );
         let plain = Delta { token: 3, text: "x".into(), reasoning: String::new(), logprobs: None };
         let deltas = |delta| text(Event::Deltas { deltas: vec![delta] });
-        let expected = json!({ "id": 2, "type": "deltas", "deltas": [{ "token": 3, "text": "x" }] });
+        let expected =
+            json!({ "id": 2, "type": "deltas", "deltas": [{ "token": 3, "text": "x" }] });
         assert_eq!(deltas(plain.clone()), expected);
         let logprobs = TokenLogprobs {
             name: "x".into(),
