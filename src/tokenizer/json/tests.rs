@@ -81,7 +81,7 @@ fn what_contradicts_itself_or_is_not_known_is_refused() {
         (
             "/normalizer",
             json!({ "type": "Replace", "pattern": { "Regex": "(" }, "content": "" }),
-            "(",
+            "parenthesis",
         ),
         ("/pre_tokenizer", json!({ "type": "UnicodeScripts" }), "UnicodeScripts"),
         ("/pre_tokenizer/pattern", json!({ "Regex": "[" }), ""),
