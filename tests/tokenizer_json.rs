@@ -7,8 +7,10 @@ mod common;
 use std::path::Path;
 
 use common::fixtures;
+use pagelm::Error;
 use pagelm::gguf::{Array, Header, Metadata, Parsed, Value as Metavalue};
-use pagelm::tokenizer::{TextStream, Tokenizer, TokenizerJson};
+use pagelm::session::{Engine, LoadOptions, Loader, TokenizerFile};
+use pagelm::tokenizer::{TextStream, Tokenizer, TokenizerJson, normalise_by_tables};
 use serde_json::{Map, Value, json};
 
 fn metadata(pairs: &[(&str, Metavalue)]) -> Metadata {
@@ -18,7 +20,8 @@ fn metadata(pairs: &[(&str, Metavalue)]) -> Metadata {
 
 fn tokenizer(json: &Value) -> Tokenizer {
     let bytes = serde_json::to_vec(json).expect("JSON");
-    let json = TokenizerJson::parse(&bytes).unwrap_or_else(|error| panic!("{error}"));
+    let json =
+        TokenizerJson::parse(&bytes, normalise_by_tables).unwrap_or_else(|error| panic!("{error}"));
     Tokenizer::from_json(&json, &metadata(&[])).expect("no keys to be wrong")
 }
 
@@ -145,7 +148,7 @@ fn real_vocabularies_match_the_reference() {
 fn ends_come_from_the_model() {
     let case = &fixtures().json("tokenizer_json/cases.json")[2];
     let bytes = serde_json::to_vec(&case["tokenizer"]).expect("JSON");
-    let json = TokenizerJson::parse(&bytes).expect("is read");
+    let json = TokenizerJson::parse(&bytes, normalise_by_tables).expect("is read");
     let build = |keys: &[(&str, Metavalue)]| Tokenizer::from_json(&json, &metadata(keys));
     let ends = |tokenizer: &Tokenizer| -> Vec<u32> {
         (0..400).filter(|id| tokenizer.is_end_of_generation(*id)).collect()
@@ -171,4 +174,64 @@ fn ends_come_from_the_model() {
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
     let wrong = build(&[("eos_token_id", Metavalue::Array(Array::U32(vec![1])))]);
     assert_eq!(wrong.expect_err("is no number").code(), "gguf_bad_metadata");
+}
+
+/// A model that is run with another's `tokenizer.json`, and refuses that of a larger one.
+#[test]
+fn a_model_takes_it_in_place_of_its_own() {
+    let path = fixtures().path("tiny/llama-e192.Q4_1.gguf").expect("the subset has it");
+    let bytes = std::fs::read(path).expect("the file is readable");
+    let mut json = fixtures().json("tokenizer_json/cases.json")[2]["tokenizer"].take();
+    let load = |json: Option<&Value>| {
+        let read = |json: &Value| {
+            TokenizerFile::parse(&serde_json::to_vec(json).expect("JSON"), normalise_by_tables)
+        };
+        let tokenizer = json.map(|json| read(json).expect("is one"));
+        let mut loader = Loader::new(LoadOptions { tokenizer, ..LoadOptions::default() });
+        loader.push(&bytes)?;
+        loader.finish()
+    };
+    let own = load(None).expect("loads");
+    let mut given = load(Some(&json)).expect("loads");
+    let encode = |engine: &Engine| engine.tokenizer().encode("The end", true, true);
+    assert_ne!(encode(&own), encode(&given));
+    // What was saved with the one is nothing to the other.
+    let saved = own.snapshot();
+    assert_eq!(given.begin_restore(&saved).expect_err("is another's").code(), "session_mismatch");
+
+    json["added_tokens"][0]["id"] = json!(512);
+    match load(Some(&json)) {
+        Err(Error::BadTokenizer { what }) => assert!(what.contains("513 tokens"), "{what}"),
+        other => panic!("{:?}", other.map(|engine| engine.snapshot())),
+    }
+}
+
+#[test]
+fn the_host_tool_takes_it() {
+    let folder = std::env::temp_dir().join(format!("pagelm-tokenizer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let case = &fixtures().json("tokenizer_json/cases.json")[5];
+    let row = &case["rows"].as_array().expect("rows")[10];
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("is written");
+        path
+    };
+    let tokenizer = write("tokenizer.json", &case["tokenizer"].to_string());
+    let text = write("text.txt", row["text"].as_str().expect("a text"));
+    let model = fixtures().path("tiny/llama-e192.Q4_1.gguf").expect("the subset has it");
+    let run = |tokenizer: &Path| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_pagelm"))
+            .args(["tokenize", "--special", "--json"])
+            .args([&model, Path::new("--text-file"), &text, Path::new("--tokenizer"), tokenizer])
+            .output()
+            .expect("runs")
+    };
+    let found: Value = serde_json::from_slice(&run(&tokenizer).stdout).expect("JSON");
+    assert_eq!(found["tokens"], row["around"]);
+    let refused = run(&text);
+    assert!(!refused.status.success());
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("tokenizer.json is not usable"), "{words}");
+    std::fs::remove_dir_all(&folder).expect("is removed");
 }

@@ -2,7 +2,7 @@
 
 use super::fingerprint::Fingerprint;
 use crate::gguf::Metadata;
-use crate::tokenizer::{Tokenizer, TokenizerJson};
+use crate::tokenizer::{Normalise, Tokenizer, TokenizerJson};
 use crate::{Error, Result};
 
 /// A `tokenizer.json` that has been read. Copies share it.
@@ -13,12 +13,12 @@ pub struct TokenizerFile {
 }
 
 impl TokenizerFile {
-    /// Reads the bytes of a file.
+    /// Reads the bytes of a file, as [`TokenizerJson::parse`].
     ///
     /// # Errors
     /// [`Error::BadTokenizer`].
-    pub fn parse(bytes: &[u8]) -> Result<TokenizerFile> {
-        let json = TokenizerJson::parse(bytes)?;
+    pub fn parse(bytes: &[u8], normalise: Normalise) -> Result<TokenizerFile> {
+        let json = TokenizerJson::parse(bytes, normalise)?;
         let mut fingerprint = Fingerprint::default();
         fingerprint.update(bytes);
         Ok(TokenizerFile { json, fingerprint: fingerprint.finish() })

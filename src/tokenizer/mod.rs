@@ -32,7 +32,7 @@ mod well_known;
 
 use std::borrow::Cow;
 
-pub use json::{MAX_TOKENIZER_BYTES, TokenizerJson};
+pub use json::{Form, MAX_TOKENIZER_BYTES, Normalise, TokenizerJson, normalise_by_tables};
 pub use text_stream::TextStream;
 
 use crate::gguf::Metadata;

@@ -3,8 +3,9 @@
 use super::load_request::LoadRequest;
 use crate::session::TokenizerFile;
 use crate::store::{self, Piece, Report, Source};
-use crate::tokenizer::MAX_TOKENIZER_BYTES;
+use crate::tokenizer::{Form, MAX_TOKENIZER_BYTES};
 use crate::{Error, Result};
+use js_sys::JsString;
 use web_sys::AbortSignal;
 
 /// A `tokenizer.json` that has been read, and where from: it is kept when its model is.
@@ -65,7 +66,7 @@ fn named(request: &LoadRequest) -> Option<(String, store::Options)> {
 }
 
 async fn read(mut source: Source) -> Result<GivenTokenizer> {
-    match contents(&mut source).await.and_then(|bytes| TokenizerFile::parse(&bytes)) {
+    match contents(&mut source).await.and_then(|bytes| TokenizerFile::parse(&bytes, normalise)) {
         Ok(file) => Ok(GivenTokenizer { file, source }),
         Err(error) => {
             source.discard(&error).await;
@@ -93,4 +94,15 @@ async fn contents(source: &mut Source) -> Result<Vec<u8>> {
         record.copy_to(0, &mut bytes[start..]);
     }
     Ok(bytes)
+}
+
+/// By the browser's tables, as the crate's would be 40 kB of the binary.
+fn normalise(text: &str, form: Form) -> String {
+    let form = match form {
+        Form::Nfc => "NFC",
+        Form::Nfd => "NFD",
+        Form::Nfkc => "NFKC",
+        Form::Nfkd => "NFKD",
+    };
+    JsString::from(text).normalize(form).into()
 }

@@ -12,7 +12,7 @@ pub(crate) use args::Args;
 use args::Command;
 use pagelm::gguf::{Header, Parsed, Split};
 use pagelm::session::{self, Engine, LoadOptions, Loader, TokenizerFile};
-use pagelm::tokenizer::Tokenizer;
+use pagelm::tokenizer::{Tokenizer, normalise_by_tables};
 use pagelm::{Error, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -114,7 +114,7 @@ fn open(path: &Path) -> Result<File> {
 fn tokenizer_file(given: &args::Tokens) -> Result<Option<TokenizerFile>> {
     let Some(path) = &given.tokenizer else { return Ok(None) };
     let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
-    TokenizerFile::parse(&bytes).map(Some)
+    TokenizerFile::parse(&bytes, normalise_by_tables).map(Some)
 }
 
 /// The tokenizer of a model with this header.

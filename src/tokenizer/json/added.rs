@@ -1,6 +1,6 @@
 //! Tokens that are found in the text before the model sees it.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::super::special::Part;
 use super::bad;
@@ -8,22 +8,17 @@ use super::normalizer::Normalizer;
 use crate::Result;
 
 /// An added token, as the file describes it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(super) struct AddedToken {
     id: u32,
     pub(super) content: String,
     /// Found only where no letter or digit is beside it.
-    #[serde(default)]
     single_word: bool,
     /// Takes the white space before it, or behind it, along.
-    #[serde(default)]
     lstrip: bool,
-    #[serde(default)]
     rstrip: bool,
     /// Found in the normalised text, in its own normalised form.
-    #[serde(default)]
     normalized: bool,
-    #[serde(default)]
     pub(super) special: bool,
 }
 
@@ -52,9 +47,11 @@ pub(super) struct Matcher {
 }
 
 impl Added {
-    pub(super) fn new(mut tokens: Vec<AddedToken>, normalizer: &Normalizer) -> Result<Added> {
+    pub(super) fn new(list: &Value, normalizer: &Normalizer) -> Result<Added> {
+        let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut tokens = list.iter().map(AddedToken::new).collect::<Result<Vec<_>>>()?;
         tokens.retain(|token| !token.content.is_empty());
-        tokens.sort_by_key(|token| token.id);
+        tokens.sort_unstable_by_key(|token| token.id);
         if let Some(pair) = tokens.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(bad(format!("two added tokens have the id {}", pair[0].id)));
         }
@@ -94,7 +91,7 @@ impl Added {
 impl Matcher {
     fn new(mut tokens: Vec<(String, AddedToken)>) -> Matcher {
         tokens.retain(|(text, _)| !text.is_empty());
-        tokens.sort_by(|a, b| a.0.cmp(&b.0));
+        tokens.sort_unstable_by(|a, b| (&a.0, a.1.id).cmp(&(&b.0, b.1.id)));
         tokens.dedup_by(|a, b| a.0 == b.0);
         let mut lengths: Vec<usize> = tokens.iter().map(|(text, _)| text.len()).collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
@@ -154,6 +151,23 @@ impl Matcher {
 }
 
 impl AddedToken {
+    fn new(value: &Value) -> Result<AddedToken> {
+        let id = value["id"].as_u64().and_then(|id| id.try_into().ok());
+        let (Some(id), Some(content)) = (id, value["content"].as_str()) else {
+            return Err(bad("an added token lacks a usable `id` or `content`"));
+        };
+        let flag = |name| value[name] == Value::Bool(true);
+        Ok(AddedToken {
+            id,
+            content: content.into(),
+            single_word: flag("single_word"),
+            lstrip: flag("lstrip"),
+            rstrip: flag("rstrip"),
+            normalized: flag("normalized"),
+            special: flag("special"),
+        })
+    }
+
     /// Whether it may stand between these texts.
     fn fits(&self, before: &str, after: &str) -> bool {
         let in_word = |c: char| c.is_alphanumeric() || c == '_';

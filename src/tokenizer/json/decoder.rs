@@ -1,40 +1,10 @@
 //! The decoder, as far as it can be done token by token: the bytes that each stands for.
 
-use serde::Deserialize;
-
 use super::super::byte_level::{ByteOfChar, byte_chars};
 use super::super::pieces::byte_of;
-use super::words::PrependScheme;
-use super::{Pattern, bad, unknown};
+use super::part::{Part, Pattern, PrependScheme};
+use super::{bad, unknown};
 use crate::Result;
-
-/// A decoder, as the file describes it.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-pub(super) enum Part {
-    Sequence {
-        decoders: Vec<Part>,
-    },
-    ByteLevel,
-    ByteFallback,
-    /// Joins the tokens, which are joined anyway.
-    Fuse,
-    Replace {
-        pattern: Pattern,
-        content: String,
-    },
-    Strip {
-        content: char,
-        start: usize,
-        stop: usize,
-    },
-    Metaspace {
-        #[serde(default = "super::words::metaspace")]
-        replacement: char,
-        prepend_scheme: Option<PrependScheme>,
-        add_prefix_space: Option<bool>,
-    },
-}
 
 /// What is done to each token's text.
 #[derive(Default)]
@@ -50,7 +20,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// `byte_fallback` tells whether the model writes bytes as `<0xHH>`.
-    pub(super) fn new(part: Option<Part>, byte_fallback: bool) -> Result<Decoder> {
+    pub(super) fn new(part: Option<Part<'_>>, byte_fallback: bool) -> Result<Decoder> {
         let mut decoder = Decoder::default();
         // Without one, `tokenizers` would put a space between all tokens.
         decoder.add(part.ok_or_else(|| bad("it has no decoder"))?)?;
@@ -58,29 +28,36 @@ impl Decoder {
         Ok(decoder)
     }
 
-    fn add(&mut self, part: Part) -> Result<()> {
-        match part {
-            Part::Sequence { decoders } => {
-                return decoders.into_iter().try_for_each(|part| self.add(part));
+    fn add(&mut self, part: Part<'_>) -> Result<()> {
+        match part.kind {
+            "Sequence" => {
+                return part.steps("decoders")?.into_iter().try_for_each(|part| self.add(part));
             }
-            Part::ByteLevel => self.bytes = Some(ByteOfChar::new(&byte_chars())),
-            Part::ByteFallback => self.byte_fallback = true,
-            Part::Fuse => self.fused = true,
-            Part::Replace { pattern: Pattern::String(text), content } if !text.is_empty() => {
-                self.replaced.push((text, content));
+            "ByteLevel" => self.bytes = Some(ByteOfChar::new(&byte_chars())),
+            "ByteFallback" => self.byte_fallback = true,
+            // Joins the tokens, which are joined anyway.
+            "Fuse" => self.fused = true,
+            "Replace" => match part.pattern()? {
+                Pattern::Text(text) if !text.is_empty() => {
+                    self.replaced.push((text.into(), part.text("content")?.into()));
+                }
+                _ => return Err(unknown("decoder", "Replace of a pattern")),
+            },
+            "Strip" => {
+                let count = |name| part.field(name).as_u64().ok_or_else(|| part.lacks(name));
+                match (count("start")?, count("stop")?, part.text("content")?) {
+                    (0, 0, _) => {}
+                    // Of the whole text; before it is whole, each token would lose its space.
+                    (1, 0, " ") if self.fused => self.strips_space = true,
+                    _ => return Err(unknown("decoder", "Strip of more than a space")),
+                }
             }
-            Part::Replace { .. } => return Err(unknown("decoder", "Replace of a pattern")),
-            // Of the whole text; before it is whole, each token would lose its space.
-            Part::Strip { content: ' ', start: 1, stop: 0 } if self.fused => {
-                self.strips_space = true;
+            "Metaspace" => {
+                let (mark, scheme) = part.metaspace()?;
+                self.replaced.push((mark.into(), " ".into()));
+                self.strips_space = scheme != PrependScheme::Never;
             }
-            Part::Strip { start: 0, stop: 0, .. } => {}
-            Part::Strip { .. } => return Err(unknown("decoder", "Strip of more than a space")),
-            Part::Metaspace { replacement, prepend_scheme, add_prefix_space } => {
-                self.replaced.push((replacement.into(), " ".into()));
-                let never = prepend_scheme == Some(PrependScheme::Never);
-                self.strips_space = !never && add_prefix_space != Some(false);
-            }
+            _ => return Err(part.unknown()),
         }
         Ok(())
     }

@@ -9,17 +9,16 @@
 
 mod added;
 mod decoder;
+mod file;
 mod normalizer;
+mod part;
 mod post_processor;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Merges};
 
@@ -27,8 +26,11 @@ use super::pieces::Pieces;
 use super::special::Part;
 use super::token_type::TokenType;
 use crate::{Error, Result};
-use added::{Added, AddedToken};
+use added::Added;
+use file::{File, MergePart, ModelPart};
 use normalizer::Normalizer;
+pub use normalizer::{Form, Normalise, normalise_by_tables};
+use part::Part as Step;
 use words::Words;
 
 /// Bytes that a file may have: the largest in use have half of it.
@@ -55,62 +57,13 @@ struct Model {
     after: Vec<u32>,
 }
 
-#[derive(Deserialize)]
-struct File {
-    model: ModelPart,
-    added_tokens: Option<Vec<AddedToken>>,
-    normalizer: Option<normalizer::Part>,
-    pre_tokenizer: Option<words::Part>,
-    post_processor: Option<post_processor::Part>,
-    decoder: Option<decoder::Part>,
-}
-
-#[derive(Deserialize)]
-struct ModelPart {
-    /// Files of old have none.
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    vocab: VocabPart,
-    merges: Option<Vec<MergePart>>,
-    dropout: Option<f32>,
-    unk_token: Option<String>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
-    fuse_unk: Option<bool>,
-    byte_fallback: Option<bool>,
-    ignore_merges: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`vocab` must have a number for each token")]
-enum VocabPart {
-    Ids(HashMap<String, u32>),
-    /// With scores, in order: of unigram models.
-    List(#[expect(dead_code, reason = "that it is one says all")] Vec<IgnoredAny>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "each of `merges` must be two tokens")]
-enum MergePart {
-    /// Both, with a space between.
-    Line(String),
-    Pair(String, String),
-}
-
-/// What is searched for: in a pre-tokenizer, a normalizer, a decoder.
-#[derive(Deserialize)]
-enum Pattern {
-    String(String),
-    Regex(String),
-}
-
 impl TokenizerJson {
-    /// Reads a file.
+    /// Reads a file. Texts are brought to a form of Unicode's by `normalise`.
     ///
     /// # Errors
     /// [`Error::BadTokenizer`] for what is no `tokenizer.json`, contradicts itself, or asks for
     /// a kind of model or step that is not known here.
-    pub fn parse(bytes: &[u8]) -> Result<TokenizerJson> {
+    pub fn parse(bytes: &[u8], normalise: Normalise) -> Result<TokenizerJson> {
         if bytes.len() > MAX_TOKENIZER_BYTES {
             let (have, most) = (bytes.len(), MAX_TOKENIZER_BYTES);
             return Err(bad(format!("it has {have} bytes, and {most} are the most")));
@@ -119,13 +72,13 @@ impl TokenizerJson {
             return Err(bad("it is a web page"));
         }
         let file: File = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
-        let normalizer = Normalizer::new(file.normalizer)?;
-        let words = Words::new(file.pre_tokenizer)?;
-        let added = Added::new(file.added_tokens.unwrap_or_default(), &normalizer)?;
+        let normalizer = Normalizer::new(Step::new("normalizer", &file.normalizer)?, normalise)?;
+        let words = Words::new(Step::new("pre-tokenizer", &file.pre_tokenizer)?)?;
+        let added = Added::new(&file.added_tokens, &normalizer)?;
         let byte_fallback = file.model.byte_fallback == Some(true);
         let bpe = bpe(file.model)?;
         let n_vocab = n_vocab(&bpe, &added)?;
-        let decoder = decoder::Decoder::new(file.decoder, byte_fallback)?;
+        let decoder = decoder::Decoder::new(Step::new("decoder", &file.decoder)?, byte_fallback)?;
         let mut pieces = Pieces::with_capacity(n_vocab, 0);
         for id in 0..n_vocab as u32 {
             match (added.decoded(id), bpe.id_to_token(id)) {
@@ -134,7 +87,10 @@ impl TokenizerJson {
                 (None, None) => pieces.push([]),
             }
         }
-        let (before, after) = file.post_processor.map(post_processor::around).unwrap_or_default();
+        let (before, after) = match Step::new("post-processor", &file.post_processor)? {
+            Some(step) => post_processor::around(step)?,
+            None => Default::default(),
+        };
         if before.iter().chain(&after).any(|&id| id as usize >= n_vocab) {
             return Err(bad("its post-processor names a token that it does not have"));
         }
@@ -219,7 +175,7 @@ impl Model {
 
 fn bpe(model: ModelPart) -> Result<BPE> {
     let kind = model.kind.as_deref().unwrap_or("BPE");
-    let VocabPart::Ids(vocab) = model.vocab else {
+    let Some(vocab) = model.vocab.0 else {
         return Err(unknown("model", if kind == "BPE" { "Unigram" } else { kind }));
     };
     if kind != "BPE" {
@@ -238,15 +194,11 @@ fn bpe(model: ModelPart) -> Result<BPE> {
     // The crate takes merges on trust, and would panic on a pair longer than any token.
     let longest = vocab.keys().map(String::len).max().unwrap_or(0);
     let mut merges = Merges::new();
-    for merge in model.merges.unwrap_or_default() {
-        let (left, right) = match merge {
-            MergePart::Pair(left, right) => (left, right),
-            MergePart::Line(line) if line.starts_with("#version") => continue,
-            MergePart::Line(line) => match line.split_once(' ') {
-                Some((left, right)) => (left.into(), right.into()),
-                None => return Err(bad(format!("the merge \"{line}\" is not of two tokens"))),
-            },
-        };
+    for MergePart(left, right) in model.merges {
+        // The head of the lists of old.
+        if left.starts_with("#version") && !vocab.contains_key(&left) {
+            continue;
+        }
         if left.len() + right.len() > longest {
             return Err(bad(format!("its vocabulary lacks what \"{left}\" and \"{right}\" make")));
         }

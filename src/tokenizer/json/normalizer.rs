@@ -2,107 +2,101 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use tokenizers::NormalizedString;
 use tokenizers::utils::SysRegex;
 
-use super::{Pattern, bad};
+use super::bad;
+use super::part::{Part, Pattern};
 use crate::Result;
 
-/// A normaliser, as the file describes it.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-pub(super) enum Part {
-    Sequence {
-        normalizers: Vec<Part>,
-    },
-    #[serde(rename = "NFC")]
+/// One of Unicode's normalisation forms (UAX #15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "their names say it")]
+pub enum Form {
     Nfc,
-    #[serde(rename = "NFD")]
     Nfd,
-    #[serde(rename = "NFKC")]
     Nfkc,
-    #[serde(rename = "NFKD")]
     Nfkd,
-    Lowercase,
-    Prepend {
-        prepend: String,
-    },
-    Replace {
-        pattern: Pattern,
-        content: String,
-    },
-    Strip {
-        strip_left: bool,
-        strip_right: bool,
-    },
+}
+
+/// Brings a text to a form. A browser has the tables for it, and need not load them again.
+pub type Normalise = fn(&str, Form) -> String;
+
+/// By the tables of the `tokenizers` crate.
+pub fn normalise_by_tables(text: &str, form: Form) -> String {
+    let mut normal = NormalizedString::from(text);
+    match form {
+        Form::Nfc => normal.nfc(),
+        Form::Nfd => normal.nfd(),
+        Form::Nfkc => normal.nfkc(),
+        Form::Nfkd => normal.nfkd(),
+    };
+    normal.get().to_owned()
 }
 
 #[derive(Debug)]
 enum Step {
-    /// To one of Unicode's normalisation forms.
-    Form(fn(&mut NormalizedString) -> &mut NormalizedString),
+    Form(Form),
     Lowercase,
     Prepend(String),
     Replace(String, String),
     ReplaceMatches(SysRegex, String),
-    Strip {
-        left: bool,
-        right: bool,
-    },
+    Strip { left: bool, right: bool },
 }
 
 /// The steps, in order.
-#[derive(Debug, Default)]
-pub(super) struct Normalizer(Vec<Step>);
+#[derive(Debug)]
+pub(super) struct Normalizer {
+    steps: Vec<Step>,
+    normalise: Normalise,
+}
 
 impl Normalizer {
-    pub(super) fn new(part: Option<Part>) -> Result<Normalizer> {
-        let mut normalizer = Normalizer::default();
+    pub(super) fn new(part: Option<Part<'_>>, normalise: Normalise) -> Result<Normalizer> {
+        let mut normalizer = Normalizer { steps: Vec::new(), normalise };
         part.map_or(Ok(()), |part| normalizer.add(part))?;
         Ok(normalizer)
     }
 
-    fn add(&mut self, part: Part) -> Result<()> {
-        self.0.push(match part {
-            Part::Sequence { normalizers } => {
-                return normalizers.into_iter().try_for_each(|part| self.add(part));
+    fn add(&mut self, part: Part<'_>) -> Result<()> {
+        self.steps.push(match part.kind {
+            "Sequence" => {
+                return part.steps("normalizers")?.into_iter().try_for_each(|part| self.add(part));
             }
-            Part::Nfc => Step::Form(NormalizedString::nfc),
-            Part::Nfd => Step::Form(NormalizedString::nfd),
-            Part::Nfkc => Step::Form(NormalizedString::nfkc),
-            Part::Nfkd => Step::Form(NormalizedString::nfkd),
-            Part::Lowercase => Step::Lowercase,
-            Part::Prepend { prepend } => Step::Prepend(prepend),
-            Part::Replace { pattern: Pattern::String(text), content } => {
-                Step::Replace(text, content)
+            "NFC" => Step::Form(Form::Nfc),
+            "NFD" => Step::Form(Form::Nfd),
+            "NFKC" => Step::Form(Form::Nfkc),
+            "NFKD" => Step::Form(Form::Nfkd),
+            "Lowercase" => Step::Lowercase,
+            "Prepend" => Step::Prepend(part.text("prepend")?.into()),
+            "Replace" => match (part.pattern()?, part.text("content")?) {
+                (Pattern::Text(text), content) => Step::Replace(text.into(), content.into()),
+                (Pattern::Regex(regex), content) => {
+                    let regex = SysRegex::new(regex).map_err(|error| bad(error.to_string()))?;
+                    Step::ReplaceMatches(regex, content.into())
+                }
+            },
+            "Strip" => {
+                let flag = |name| part.flag(name)?.ok_or_else(|| part.lacks(name));
+                Step::Strip { left: flag("strip_left")?, right: flag("strip_right")? }
             }
-            Part::Replace { pattern: Pattern::Regex(regex), content } => {
-                let regex = SysRegex::new(&regex).map_err(|error| bad(error.to_string()))?;
-                Step::ReplaceMatches(regex, content)
-            }
-            Part::Strip { strip_left, strip_right } => {
-                Step::Strip { left: strip_left, right: strip_right }
-            }
+            _ => return Err(part.unknown()),
         });
         Ok(())
     }
 
     /// The normalised text.
     pub(super) fn apply<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.0.iter().fold(Cow::Borrowed(text), |text, step| step.apply(text))
+        self.steps.iter().fold(Cow::Borrowed(text), |text, step| step.apply(text, self.normalise))
     }
 }
 
 impl Step {
-    fn apply<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+    fn apply<'a>(&self, text: Cow<'a, str>, normalise: Normalise) -> Cow<'a, str> {
         match self {
             // ASCII is in every form already.
             Step::Form(_) if text.is_ascii() => text,
-            Step::Form(form) => {
-                let mut normal = NormalizedString::from(&*text);
-                Cow::Owned(form(&mut normal).get().to_owned())
-            }
+            Step::Form(form) => Cow::Owned(normalise(&text, *form)),
             Step::Lowercase => text.chars().flat_map(char::to_lowercase).collect(),
             Step::Prepend(_) if text.is_empty() => text,
             Step::Prepend(before) => Cow::Owned(format!("{before}{text}")),

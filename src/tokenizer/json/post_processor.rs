@@ -1,70 +1,49 @@
 //! The post-processor: which tokens are put around a text.
 
-use std::collections::HashMap;
+use serde_json::Value;
 
-use serde::Deserialize;
-
-/// A post-processor, as the file describes it.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-pub(super) enum Part {
-    Sequence {
-        processors: Vec<Part>,
-    },
-    TemplateProcessing {
-        single: Vec<Piece>,
-        special_tokens: HashMap<String, Special>,
-    },
-    RobertaProcessing {
-        cls: (String, u32),
-        sep: (String, u32),
-    },
-    BertProcessing {
-        cls: (String, u32),
-        sep: (String, u32),
-    },
-    /// Of offsets alone.
-    ByteLevel,
-}
-
-#[derive(Deserialize)]
-pub(super) enum Piece {
-    SpecialToken { id: String },
-    Sequence {},
-}
-
-#[derive(Deserialize)]
-pub(super) struct Special {
-    ids: Vec<u32>,
-}
+use super::part::Part;
+use crate::Result;
 
 /// The tokens before a text, and behind it.
-pub(super) fn around(part: Part) -> (Vec<u32>, Vec<u32>) {
-    match part {
+pub(super) fn around(part: Part<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    match part.kind {
         // Each puts its own around what the one before has made.
-        Part::Sequence { processors } => processors.into_iter().map(around).fold(
-            (Vec::new(), Vec::new()),
-            |(inner_before, inner_after), (mut before, after)| {
-                before.extend(inner_before);
-                (before, [inner_after, after].concat())
-            },
-        ),
-        Part::TemplateProcessing { single, special_tokens } => {
-            let (mut before, mut after, mut behind) = (Vec::new(), Vec::new(), false);
-            for piece in single {
-                match piece {
-                    Piece::Sequence {} => behind = true,
-                    Piece::SpecialToken { id } => {
-                        let ids = special_tokens.get(&id).map_or(&[][..], |special| &special.ids);
-                        if behind { &mut after } else { &mut before }.extend(ids);
-                    }
+        "Sequence" => {
+            for step in part.steps("processors")? {
+                let (outer_before, outer_after) = around(step)?;
+                before.splice(..0, outer_before);
+                after.extend(outer_after);
+            }
+        }
+        "TemplateProcessing" => {
+            let pieces = part.field("single").as_array().ok_or_else(|| part.lacks("single"))?;
+            let mut behind = false;
+            for piece in pieces {
+                let Some(name) = piece["SpecialToken"]["id"].as_str() else {
+                    behind = true;
+                    continue;
+                };
+                let ids = part.field("special_tokens")[name]["ids"].as_array();
+                for id in ids.ok_or_else(|| part.lacks("special_tokens"))? {
+                    let id = id_of(id).ok_or_else(|| part.lacks("special_tokens"))?;
+                    if behind { &mut after } else { &mut before }.push(id);
                 }
             }
-            (before, after)
         }
-        Part::RobertaProcessing { cls, sep } | Part::BertProcessing { cls, sep } => {
-            (vec![cls.1], vec![sep.1])
+        "RobertaProcessing" | "BertProcessing" => {
+            let id = |name| id_of(&part.field(name)[1]).ok_or_else(|| part.lacks(name));
+            before.push(id("cls")?);
+            after.push(id("sep")?);
         }
-        Part::ByteLevel => (Vec::new(), Vec::new()),
+        // Of offsets alone.
+        "ByteLevel" => {}
+        _ => return Err(part.unknown()),
     }
+    Ok((before, after))
+}
+
+fn id_of(value: &Value) -> Option<u32> {
+    value.as_u64()?.try_into().ok()
 }

@@ -21,11 +21,11 @@ fn file() -> Value {
 }
 
 fn parse(file: &Value) -> Result<TokenizerJson> {
-    TokenizerJson::parse(&serde_json::to_vec(file).expect("JSON"))
+    TokenizerJson::parse(&serde_json::to_vec(file).expect("JSON"), normalise_by_tables)
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    match TokenizerJson::parse(bytes) {
+    match TokenizerJson::parse(bytes, normalise_by_tables) {
         Err(Error::BadTokenizer { what }) => what,
         other => panic!("{other:?}"),
     }
@@ -67,9 +67,10 @@ fn what_contradicts_itself_or_is_not_known_is_refused() {
     for (pointer, value, word) in [
         ("/model/type", json!("WordPiece"), "WordPiece"),
         ("/model/vocab", json!([["a", -1.0]]), "Unigram"),
-        ("/model/vocab", json!({ "a": -1 }), "`vocab`"),
+        ("/model/vocab", json!({ "a": -1 }), "u32"),
         ("/model/vocab", json!({ "a": 4_000_000_000u32, "b": 1, "ab": 2 }), "4000000000"),
         ("/model/merges", json!(["ab"]), "ab"),
+        ("/model/merges", json!([["a", "b", "c"]]), "two"),
         ("/model/merges", json!(["a a"]), "aa"),
         ("/model/merges", json!([["a", "x"]]), "x"),
         ("/model/merges", json!([["ab", "ab"]]), "lacks"),
@@ -78,6 +79,9 @@ fn what_contradicts_itself_or_is_not_known_is_refused() {
         ("/model/dropout", json!(0.1), "dropout"),
         ("/model/end_of_word_suffix", json!("</w>"), "marks"),
         ("/normalizer", json!({ "type": "Nmt" }), "Nmt"),
+        ("/normalizer", json!({ "type": "Prepend" }), "prepend"),
+        ("/normalizer", json!("NFC"), "type"),
+        ("/normalizer", json!({ "type": "Sequence", "normalizers": [null] }), "normalizers"),
         (
             "/normalizer",
             json!({ "type": "Replace", "pattern": { "Regex": "(" }, "content": "" }),
@@ -87,7 +91,10 @@ fn what_contradicts_itself_or_is_not_known_is_refused() {
         ("/pre_tokenizer/pattern", json!({ "Regex": "[" }), ""),
         ("/pre_tokenizer/behavior", json!("Sideways"), "Sideways"),
         ("/post_processor/special_tokens/<s>/ids", json!([7]), "post-processor"),
+        ("/post_processor/special_tokens", json!({}), "special_tokens"),
         ("/decoder", json!(null), "decoder"),
+        ("/decoder", json!({ "type": "Metaspace", "replacement": "ab" }), "replacement"),
+        ("/added_tokens/0/id", json!("4"), "id"),
         ("/decoder", json!({ "type": "WordPiece", "prefix": "##", "cleanup": true }), "WordPiece"),
         ("/decoder", json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }), "Strip"),
         (

@@ -2,64 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use tokenizers::SplitDelimiterBehavior as Behavior;
 use tokenizers::utils::SysRegex;
 
 use super::super::byte_level::byte_chars;
 use super::super::pre_tokenizer::{Cut, Matches};
-use super::{Pattern, bad};
+use super::bad;
+use super::part::{Part, Pattern, PrependScheme};
 use crate::Result;
 
 /// GPT-2's words.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-
-/// A pre-tokenizer, as the file describes it.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-pub(super) enum Part {
-    Sequence {
-        pretokenizers: Vec<Part>,
-    },
-    Split {
-        pattern: Pattern,
-        behavior: Behavior,
-        invert: bool,
-    },
-    ByteLevel {
-        add_prefix_space: bool,
-        use_regex: Option<bool>,
-    },
-    Metaspace {
-        #[serde(default = "metaspace")]
-        replacement: char,
-        prepend_scheme: Option<PrependScheme>,
-        add_prefix_space: Option<bool>,
-        split: Option<bool>,
-    },
-    Digits {
-        individual_digits: Option<bool>,
-    },
-    Punctuation {
-        behavior: Option<Behavior>,
-    },
-    Whitespace,
-    WhitespaceSplit,
-}
-
-/// SentencePiece's mark of a space.
-pub(super) fn metaspace() -> char {
-    '▁'
-}
-
-/// Where a space is put before a text that has none.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum PrependScheme {
-    First,
-    Never,
-    Always,
-}
 
 #[derive(Debug)]
 enum Step {
@@ -92,49 +45,47 @@ pub(super) struct Words(Vec<Step>);
 type Pieces<'a> = Vec<Cow<'a, str>>;
 
 impl Words {
-    pub(super) fn new(part: Option<Part>) -> Result<Words> {
+    pub(super) fn new(part: Option<Part<'_>>) -> Result<Words> {
         let mut words = Words::default();
         part.map_or(Ok(()), |part| words.add(part))?;
         Ok(words)
     }
 
-    fn add(&mut self, part: Part) -> Result<()> {
-        let step = match part {
-            Part::Sequence { pretokenizers } => {
-                return pretokenizers.into_iter().try_for_each(|part| self.add(part));
+    fn add(&mut self, part: Part<'_>) -> Result<()> {
+        let behavior = || Ok(part.behavior()?.unwrap_or(Behavior::Isolated));
+        let step = match part.kind {
+            "Sequence" => {
+                let mut steps = part.steps("pretokenizers")?.into_iter();
+                return steps.try_for_each(|part| self.add(part));
             }
-            Part::Split { pattern: Pattern::Regex(regex), behavior, invert } => {
-                Splitter::new(&regex, behavior, invert)?
+            "Split" => {
+                let inverted = part.flag("invert")? == Some(true);
+                match part.pattern()? {
+                    Pattern::Regex(regex) => Splitter::new(regex, behavior()?, inverted)?,
+                    Pattern::Text(text) => Splitter::new(&literally(text), behavior()?, inverted)?,
+                }
             }
-            Part::Split { pattern: Pattern::String(text), behavior, invert } => {
-                Splitter::new(&literally(&text), behavior, invert)?
-            }
-            Part::ByteLevel { add_prefix_space, use_regex } => {
-                if add_prefix_space {
+            "ByteLevel" => {
+                if part.flag("add_prefix_space")? == Some(true) {
                     self.0.push(Step::PrefixSpace);
                 }
-                if use_regex != Some(false) {
+                if part.flag("use_regex")? != Some(false) {
                     self.0.push(Splitter::new(GPT2, Behavior::Isolated, false)?);
                 }
                 Step::Bytes(Box::new(byte_chars()))
             }
-            Part::Metaspace { replacement: mark, prepend_scheme, add_prefix_space, split } => {
-                let prepend = match (add_prefix_space, prepend_scheme) {
-                    (Some(false), _) => PrependScheme::Never,
-                    (_, scheme) => scheme.unwrap_or(PrependScheme::Always),
-                };
-                Step::Metaspace { mark, prepend, splits: split != Some(false) }
+            "Metaspace" => {
+                let (mark, prepend) = part.metaspace()?;
+                Step::Metaspace { mark, prepend, splits: part.flag("split")? != Some(false) }
             }
-            Part::Digits { individual_digits: Some(true) } => {
-                Splitter::new(r"\p{N}", Behavior::Isolated, false)?
-            }
-            Part::Digits { .. } => Splitter::new(r"\p{N}", Behavior::Contiguous, false)?,
-            Part::Punctuation { behavior } => {
-                let behavior = behavior.unwrap_or(Behavior::Isolated);
-                Splitter::new(r"[!-/:-@\[-`{-~\p{P}]", behavior, false)?
-            }
-            Part::Whitespace => Splitter::new(r"\w+|[^\w\s]+", Behavior::Removed, true)?,
-            Part::WhitespaceSplit => Splitter::new(r"\s", Behavior::Removed, false)?,
+            "Digits" => match part.flag("individual_digits")? {
+                Some(true) => Splitter::new(r"\p{N}", Behavior::Isolated, false)?,
+                _ => Splitter::new(r"\p{N}", Behavior::Contiguous, false)?,
+            },
+            "Punctuation" => Splitter::new(r"[!-/:-@\[-`{-~\p{P}]", behavior()?, false)?,
+            "Whitespace" => Splitter::new(r"\w+|[^\w\s]+", Behavior::Removed, true)?,
+            "WhitespaceSplit" => Splitter::new(r"\s", Behavior::Removed, false)?,
+            _ => return Err(part.unknown()),
         };
         self.0.push(step);
         Ok(())
