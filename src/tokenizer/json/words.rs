@@ -61,8 +61,8 @@ impl Words {
             "Split" => {
                 let inverted = part.flag("invert")? == Some(true);
                 match part.pattern()? {
-                    Pattern::Regex(regex) => Splitter::new(regex, behavior()?, inverted)?,
-                    Pattern::Text(text) => Splitter::new(&literally(text), behavior()?, inverted)?,
+                    Pattern::Regex(regex) => Splitter::step(regex, behavior()?, inverted)?,
+                    Pattern::Text(text) => Splitter::step(&literally(text), behavior()?, inverted)?,
                 }
             }
             "ByteLevel" => {
@@ -70,7 +70,7 @@ impl Words {
                     self.0.push(Step::PrefixSpace);
                 }
                 if part.flag("use_regex")? != Some(false) {
-                    self.0.push(Splitter::new(GPT2, Behavior::Isolated, false)?);
+                    self.0.push(Splitter::step(GPT2, Behavior::Isolated, false)?);
                 }
                 Step::Bytes(Box::new(byte_chars()))
             }
@@ -79,12 +79,12 @@ impl Words {
                 Step::Metaspace { mark, prepend, splits: part.flag("split")? != Some(false) }
             }
             "Digits" => match part.flag("individual_digits")? {
-                Some(true) => Splitter::new(r"\p{N}", Behavior::Isolated, false)?,
-                _ => Splitter::new(r"\p{N}", Behavior::Contiguous, false)?,
+                Some(true) => Splitter::step(r"\p{N}", Behavior::Isolated, false)?,
+                _ => Splitter::step(r"\p{N}", Behavior::Contiguous, false)?,
             },
-            "Punctuation" => Splitter::new(r"[!-/:-@\[-`{-~\p{P}]", behavior()?, false)?,
-            "Whitespace" => Splitter::new(r"\w+|[^\w\s]+", Behavior::Removed, true)?,
-            "WhitespaceSplit" => Splitter::new(r"\s", Behavior::Removed, false)?,
+            "Punctuation" => Splitter::step(r"[!-/:-@\[-`{-~\p{P}]", behavior()?, false)?,
+            "Whitespace" => Splitter::step(r"\w+|[^\w\s]+", Behavior::Removed, true)?,
+            "WhitespaceSplit" => Splitter::step(r"\s", Behavior::Removed, false)?,
             _ => return Err(part.unknown()),
         };
         self.0.push(step);
@@ -142,7 +142,7 @@ impl Step {
 }
 
 impl Splitter {
-    fn new(regex: &str, behavior: Behavior, inverted: bool) -> Result<Step> {
+    fn step(regex: &str, behavior: Behavior, inverted: bool) -> Result<Step> {
         let (regex, cut) = without_look_ahead(regex);
         let regex = SysRegex::new(&regex).map_err(|error| bad(error.to_string()))?;
         Ok(Step::Split(Splitter { regex, cut, behavior, inverted }))
