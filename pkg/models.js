@@ -13,6 +13,9 @@ const DOWNLOADS = "downloads";
 /** [url, id, index] → ArrayBuffer. */
 const RECORDS = "records";
 
+/** Between a model's address and that of its tokenizer.json, in the name of the latter. */
+const TOKENIZER = "#tokenizer=";
+
 /** A model's name in the store: its absolute address, without a fragment. */
 export function absoluteUrl(url) {
   const absolute = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
@@ -28,22 +31,44 @@ export function absoluteUrl(url) {
 export async function models() {
   const [complete, unfinished] = await manifests();
   const list = [...complete.map((manifest) => entry(manifest, true)), ...unfinished.map((manifest) => entry(manifest, false))];
-  return list.sort((a, b) => b.last_used - a.last_used);
+  return withTokenizers(list).sort((a, b) => b.last_used - a.last_used);
 }
 
-/** Deletes a model, and whatever an unfinished download has left of it. */
+/** The bytes of a tokenizer.json count with its model: with what there is of it, if it is not whole. */
+function withTokenizers(list) {
+  const models = list.filter(({ url }) => !url.includes(TOKENIZER));
+  for (const tokenizer of list.filter(({ url }) => url.includes(TOKENIZER))) {
+    const [url] = tokenizer.url.split(TOKENIZER);
+    const model = models.find((model) => model.url === url);
+    if (!model) {
+      models.push({ ...tokenizer, url, total: null, complete: false });
+      continue;
+    }
+    model.bytes += tokenizer.bytes;
+    if (model.total !== null) model.total += tokenizer.bytes;
+  }
+  return models;
+}
+
+/** Deletes a model, whatever an unfinished download has left of it, and its tokenizer.json. */
 export async function remove(url) {
   const key = absoluteUrl(url);
+  const tokenizer = key + TOKENIZER;
   // Arrays sort after numbers: every key that begins with the url lies between.
-  const all = IDBKeyRange.bound([key], [key, []]);
-  const [found, unfinished] = (await transact("readwrite", (transaction) => [
-    transaction.objectStore(MODELS).getAll(key),
-    transaction.objectStore(DOWNLOADS).getAll(all),
-    transaction.objectStore(MODELS).delete(key),
-    transaction.objectStore(DOWNLOADS).delete(all),
-    transaction.objectStore(RECORDS).delete(all),
-  ])) ?? [[], []];
-  await removeFiles(inFiles([...found, ...unfinished]));
+  const ranges = [
+    [IDBKeyRange.only(key), IDBKeyRange.bound([key], [key, []])],
+    [IDBKeyRange.bound(tokenizer, `${tokenizer}\uffff`), IDBKeyRange.bound([tokenizer], [`${tokenizer}\uffff`])],
+  ];
+  const removed = await transact("readwrite", (transaction) =>
+    ranges.flatMap(([one, all]) => [
+      transaction.objectStore(MODELS).getAll(one),
+      transaction.objectStore(DOWNLOADS).getAll(all),
+      transaction.objectStore(MODELS).delete(one),
+      transaction.objectStore(DOWNLOADS).delete(all),
+      transaction.objectStore(RECORDS).delete(all),
+    ]),
+  );
+  await removeFiles(inFiles((removed ?? []).flatMap((found) => found ?? [])));
   await tidyFiles();
 }
 

@@ -5,7 +5,8 @@ import type { Info, LoadProgress, PageLM, Timings, Usage } from "./pagelm.js";
 /**
  * A chat with a language model that runs in the page.
  *
- * Attributes: `model`, the address of a .gguf file, which is needed; `size`, its bytes, else
+ * Attributes: `model`, the address of a .gguf file, which is needed; `tokenizer`, that of a
+ * `tokenizer.json` in place of the model's own; `size`, its bytes, else
  * its server is asked; `system`, `greeting`, `heading`, `placeholder`, and `suggestions`
  * divided by `|`; `context`, a CSS selector of the content that answers are grounded in;
  * `inline`, in the text in place of floating over it; `side="left"`; `open`; `theme="light"`

@@ -264,6 +264,8 @@ export class PageLMElement extends HTMLElement {
       const value = this.#number(name);
       if (value !== null) options[option] = value;
     }
+    const tokenizer = this.getAttribute("tokenizer");
+    if (tokenizer) options.tokenizer = tokenizer;
     const onProgress = (progress) => {
       this.#view.progress(progress);
       this.#emit("progress", progress);

@@ -98,6 +98,7 @@ export type ErrorCode =
   | "missing_tensor"
   | "wrong_shape"
   | "unsupported_tokenizer"
+  | "bad_tokenizer"
   | "template_failed"
   // The request.
   | "bad_request"

@@ -46,11 +46,11 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async load(url, options = {}) {
-    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, storage, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
+    const { onProgress, signal, onQuota, threads, context, kv_cache, variant, cache, storage, tokenizer, sha256, retries, stall_ms, record_mb, shared = true, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of load`);
     const address = modelAddress(url);
-    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, storage, sha256, retries, stall_ms, record_mb });
+    const settings = plain({ threads: threadCount(threads), context, kv_cache, variant: checkedVariant(variant), cache, storage, tokenizer: tokenizerAddress(tokenizer), sha256, retries, stall_ms, record_mb });
     const abort = abortSignal(signal);
     const reporter = new Reporter(onProgress);
     if (storage === "opfs") tidyFiles();
@@ -75,10 +75,10 @@ export class PageLM {
    * @throws {PageLMError}
    */
   static async preflight(url, options = {}) {
-    const { signal, context, kv_cache, cache, ...unknown } = object("options", options);
+    const { signal, context, kv_cache, cache, tokenizer, ...unknown } = object("options", options);
     const [surplus] = Object.keys(unknown);
     if (surplus !== undefined) throw badRequest(`\`${surplus}\` is not an option of preflight`);
-    const message = { type: REQUEST.PREFLIGHT, url: modelAddress(url), options: plain({ threads: 1, context, kv_cache, cache }) };
+    const message = { type: REQUEST.PREFLIGHT, url: modelAddress(url), options: plain({ threads: 1, context, kv_cache, cache, tokenizer: tokenizerAddress(tokenizer) }) };
     const abort = abortSignal(signal);
     if (abort?.aborted) throw aborted(abort);
     const { name, architecture, parameters, quantization, file_bytes, needed, memory } = await Engine.ask(message, { signal: abort });
@@ -181,8 +181,8 @@ async function loadOnce(address, options, shared, signal, reporter) {
     const { engine, loaded } = await start(address, options, callbacks);
     return new PageLM(engine, loaded, name);
   }
-  const { context, kv_cache, variant, threads, cache, sha256 } = options;
-  const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256]);
+  const { context, kv_cache, variant, threads, cache, sha256, tokenizer } = options;
+  const key = JSON.stringify([address, context, kv_cache, variant, threads, cache, sha256, tokenizer]);
   const engine = new SharedEngine(key, (callbacks) => start(address, options, callbacks));
   return new PageLM(engine, await engine.open(callbacks), name);
 }
@@ -242,6 +242,11 @@ function modelAddress(url) {
   } catch {
     throw badRequest(`"${url}" is not an address`);
   }
+}
+
+/** The address of a tokenizer.json, if one is given. */
+function tokenizerAddress(url) {
+  return url === undefined ? undefined : modelAddress(url);
 }
 
 function threadCount(asked) {

@@ -167,10 +167,20 @@ pub enum Error {
         expected: Vec<u64>,
     },
     /// The tokenizer kind or its pre-tokenizer is unknown.
-    #[error("The tokenizer \"{kind}\" is not supported. Choose another model.")]
+    #[error(
+        "The model's tokenizer (\"{kind}\") is not supported. Load the model with its tokenizer.json, by the option `tokenizer`, or choose another model."
+    )]
     UnsupportedTokenizer {
         /// `tokenizer.ggml.model` or `.pre`.
         kind: String,
+    },
+    /// A given `tokenizer.json` is none, contradicts itself, or is of another model.
+    #[error(
+        "The tokenizer.json is not usable: {what}. Give the tokenizer.json of this very model, or leave `tokenizer` away to take what the model has."
+    )]
+    BadTokenizer {
+        /// What is wrong, as a clause.
+        what: String,
     },
     /// The chat template does not parse or does not render.
     #[error(
@@ -331,6 +341,7 @@ impl Error {
             Error::MissingTensor { .. } => "missing_tensor",
             Error::WrongShape { .. } => "wrong_shape",
             Error::UnsupportedTokenizer { .. } => "unsupported_tokenizer",
+            Error::BadTokenizer { .. } => "bad_tokenizer",
             Error::Template { .. } => "template_failed",
             Error::BadRequest { .. } => "bad_request",
             Error::ContextOverflow { .. } => "context_overflow",
@@ -387,7 +398,9 @@ impl Error {
             Error::BadHeader { what } | Error::BadRequest { what } | Error::Internal { what } => {
                 json!({ "what": what })
             }
-            Error::StorageUnavailable { what } | Error::BadManifest { what } => {
+            Error::StorageUnavailable { what }
+            | Error::BadManifest { what }
+            | Error::BadTokenizer { what } => {
                 json!({ "what": what })
             }
             Error::DigestMismatch { url, expected, found } => {

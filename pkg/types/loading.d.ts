@@ -35,6 +35,14 @@ export interface LoadOptions {
    */
   storage?: StorageBackend | undefined;
   /**
+   * Address of a `tokenizer.json` that takes the place of the model's own tokenizer: for a model
+   * that has none, or one that does not run here. Which tokens end an answer, and the chat
+   * template, stay the model's. It is stored with the model, and removed with it; a model may
+   * have several. One that is none, or of another model, is refused as `bad_tokenizer` before
+   * weights are fetched.
+   */
+  tokenizer?: string | URL | undefined;
+  /**
    * SHA-256 of the file in hexadecimal; of a model in several files, one for each. Another
    * file is refused as `digest_mismatch` and not kept; a stored copy that is another is
    * fetched anew.
@@ -139,7 +147,7 @@ export interface Info {
 }
 
 /** Options of `PageLM.preflight`, which mean what they mean to `PageLM.load`. */
-export type PreflightOptions = Pick<LoadOptions, "context" | "kv_cache" | "cache" | "signal">;
+export type PreflightOptions = Pick<LoadOptions, "context" | "kv_cache" | "cache" | "tokenizer" | "signal">;
 
 /** What a model's header tells. */
 export interface Outlook {
@@ -162,7 +170,7 @@ export interface Outlook {
 /** A model in the browser's store. */
 export interface StoredModel {
   url: string;
-  /** Bytes stored. */
+  /** Bytes stored; those of its `tokenizer.json` count, if one was given. */
   bytes: number;
   /** Bytes of the whole model; null where the server has not told. */
   total: number | null;

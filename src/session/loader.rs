@@ -4,6 +4,7 @@
 use super::engine::{About, Engine};
 use super::fingerprint::Fingerprint;
 use super::memory::{Outlook, Preflight};
+use super::tokenizer_file::{TokenizerFile, tokenizer};
 use crate::chat::ChatTemplate;
 use crate::gguf::{Header, Metadata, Parsed, Split};
 use crate::kv_cache::KvType;
@@ -28,6 +29,8 @@ pub struct LoadOptions {
     pub clock: fn() -> i64,
     /// A chat template in place of the model's own.
     pub chat_template: Option<String>,
+    /// A tokenizer in place of the model's own.
+    pub tokenizer: Option<TokenizerFile>,
 }
 
 impl Default for LoadOptions {
@@ -40,6 +43,7 @@ impl Default for LoadOptions {
             device_memory: None,
             clock: unix_seconds,
             chat_template: None,
+            tokenizer: None,
         }
     }
 }
@@ -268,10 +272,14 @@ impl Loader {
         let Parts { need, weights, tokenizer, template, about } = *parts;
         let context = need.context;
         let (config, weights) = weights.finish()?;
-        let LoadOptions { kv_cache, threads, .. } = self.options;
+        let LoadOptions { kv_cache, threads, tokenizer: given, .. } = self.options;
         let forward = Forward::new(config, weights, kv_cache, context, Team::new(threads))?;
         let mut engine = Engine::new(forward, kv_cache, context, tokenizer, template, about);
         engine.fingerprint = self.fingerprint.finish();
+        if let Some(file) = given {
+            // Tokens of another tokenizer mean something else.
+            engine.fingerprint += &format!("+{}", file.fingerprint());
+        }
         Ok(engine)
     }
 }
@@ -290,7 +298,10 @@ impl Parts {
         header.check_is_model()?;
         let weights = WeightsReader::new(header)?;
         let context = context(weights.config(), options.context)?;
-        let mut tokenizer = Tokenizer::from_gguf(&header.metadata)?;
+        let mut tokenizer = tokenizer(&header.metadata, options.tokenizer.as_ref())?;
+        if let Some(file) = &options.tokenizer {
+            file.check_fits(weights.config().n_vocab)?;
+        }
         let template = template(&header.metadata, &tokenizer, options)?;
         let need = weights.memory(options.kv_cache, context);
         let need = Preflight::new(weights.config(), need, context);

@@ -15,6 +15,7 @@ mod scoring;
 mod snapshot;
 mod stop;
 mod tempo;
+mod tokenizer_file;
 
 pub use crate::kv_cache::KvType;
 pub use crate::model::OpTimes;
@@ -29,3 +30,4 @@ pub use profile::{PhaseProfile, ProfileReport};
 pub use ranking::Ranking;
 pub use scoring::{Scores, Scoring};
 pub use snapshot::Snapshot;
+pub use tokenizer_file::{TokenizerFile, tokenizer};

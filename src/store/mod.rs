@@ -57,5 +57,5 @@ pub mod web;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-pub use schema::Backend;
+pub use schema::{Backend, tokenizer_name};
 pub use source::{Kept, Options, Phase, Piece, Report, Source};

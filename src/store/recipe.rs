@@ -108,6 +108,12 @@ impl Recipe {
         Ok(Recipe { files, record_bytes, settings: "null".into() })
     }
 
+    /// The recipe of a file as it is.
+    pub(super) fn of_file(url: &str, record_bytes: u32) -> Recipe {
+        let file = RecipeFile { url: url.into(), part: 0, bytes: None, records: Vec::new() };
+        Recipe { files: vec![file], record_bytes, settings: "null".into() }
+    }
+
     /// The recipe of a `pagelm.json`; `resolve` makes its addresses absolute.
     ///
     /// # Errors

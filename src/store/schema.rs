@@ -7,6 +7,9 @@
 //! | `downloads` | `[url, id]` | [`Manifest`] of what has been stored so far |
 //! | `records` | `[url, id, index]` | `ArrayBuffer`, the record's bytes |
 //!
+//! A `tokenizer.json` is stored like a model, under the model's url with `#tokenizer=` and its
+//! own address behind: one of another address is another entry.
+//!
 //! Or the records lie one behind the other in the file `pagelm/ID` of the origin private file
 //! system (OPFS): the manifest's `backend` tells.
 //!
@@ -32,6 +35,11 @@ pub(super) const FOLDER: &str = "pagelm";
 /// The Web Lock that is shared by all who may have a file that no manifest names yet. Who has
 /// it alone may delete such files.
 pub(super) const FILES_LOCK: &str = "pagelm:files";
+
+/// The name in the store of a model's `tokenizer.json` at `address`.
+pub fn tokenizer_name(model: &str, address: &str) -> String {
+    format!("{model}#tokenizer={address}")
+}
 
 /// Where records are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,8 @@ pub struct Options {
     pub record_bytes: u32,
     /// SHA-256 that each part must have, as far as the caller knows.
     pub sha256: Vec<String>,
+    /// The address of the one file to fetch, where the name in the store is not the address.
+    pub file: Option<String>,
 }
 
 /// What the source is doing.
@@ -195,6 +197,9 @@ impl Source {
     }
 
     async fn recipe(&mut self, url: &str) -> Result<Recipe> {
+        if let Some(file) = &self.options.file {
+            return Ok(Recipe::of_file(file, self.options.record_bytes));
+        }
         if !is_pack(url) {
             return Recipe::of_url(url, self.options.record_bytes);
         }
@@ -482,7 +487,12 @@ impl Source {
     pub async fn discard(mut self, error: &Error) {
         // The load has failed already, and the first error is the one to tell.
         let _ = self.stop().await;
-        let void = self.begun && !self.complete && error.is_of_the_file();
+        // What is wrong with a tokenizer.json is not wrong with the model, and is stored by mistake.
+        let void = match error {
+            Error::BadTokenizer { .. } => self.options.file.is_some(),
+            _ => !self.complete && error.is_of_the_file(),
+        };
+        let void = void && self.begun;
         if let Some(storage) = self.storage.as_ref().filter(|_| void) {
             let _ = storage.forget(&self.manifest).await;
         }

@@ -103,11 +103,7 @@ pub(super) fn merges(metadata: &Metadata, vocabulary: &Vocabulary<'_>) -> Result
 
 /// The bytes that each token stands for.
 fn pieces(vocabulary: &Vocabulary<'_>, chars: &[char; 256]) -> Pieces {
-    // The characters are below U+0144: 256 printable or shifted ones.
-    let mut bytes = [None; 0x144];
-    for (byte, &c) in (0..=255u8).zip(chars) {
-        bytes[c as usize] = Some(byte);
-    }
+    let bytes = ByteOfChar::new(chars);
     let n_bytes = vocabulary.texts.iter().map(String::len).sum();
     let mut pieces = Pieces::with_capacity(vocabulary.texts.len(), n_bytes);
     for (text, token_type) in vocabulary.texts.iter().zip(&vocabulary.types) {
@@ -119,7 +115,7 @@ fn pieces(vocabulary: &Vocabulary<'_>, chars: &[char; 256]) -> Pieces {
             let mut utf8 = [0; 4];
             let mut piece = Vec::with_capacity(text.len());
             for c in text.chars() {
-                match bytes.get(c as usize).copied().flatten() {
+                match bytes.get(c) {
                     Some(byte) => piece.push(byte),
                     // Not byte-level after all: the character stands for itself.
                     None => piece.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()),
@@ -133,9 +129,26 @@ fn pieces(vocabulary: &Vocabulary<'_>, chars: &[char; 256]) -> Pieces {
     pieces
 }
 
+/// The byte of each of these characters, which are below U+0144: 256 printable or shifted ones.
+pub(super) struct ByteOfChar([Option<u8>; 0x144]);
+
+impl ByteOfChar {
+    pub(super) fn new(chars: &[char; 256]) -> ByteOfChar {
+        let mut bytes = [None; 0x144];
+        for (byte, &c) in (0..=255u8).zip(chars) {
+            bytes[c as usize] = Some(byte);
+        }
+        ByteOfChar(bytes)
+    }
+
+    pub(super) fn get(&self, c: char) -> Option<u8> {
+        self.0.get(c as usize).copied().flatten()
+    }
+}
+
 /// GPT-2's character for each byte: printable Latin-1 stands for itself, the others
 /// (controls, spaces, the soft hyphen) follow from U+0100 in order.
-fn byte_chars() -> [char; 256] {
+pub(super) fn byte_chars() -> [char; 256] {
     let mut others = '\u{100}'..;
     std::array::from_fn(|byte| match byte {
         0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => byte as u8 as char,

@@ -8,6 +8,9 @@
 //! - `t5`: SentencePiece unigram. The cut with the highest sum of scores is taken.
 //! - `gemma4`: BPE by rank over characters, line by line.
 //!
+//! A `tokenizer.json` beside the model takes their place ([`TokenizerJson`]): its ids are those
+//! of Hugging Face's `tokenizers`.
+//!
 //! All keep special tokens apart first. The ids are those of llama.cpp: GGUF has no
 //! specification of tokenisation beyond what llama.cpp does with the keys
 //! `tokenizer.ggml.*`, and a model answers worse to ids that it was not trained on.
@@ -15,6 +18,7 @@
 mod byte_level;
 mod character_level;
 mod charsmap;
+mod json;
 mod pieces;
 mod pre_tokenizer;
 mod sentence_piece;
@@ -28,6 +32,7 @@ mod well_known;
 
 use std::borrow::Cow;
 
+pub use json::{Form, MAX_TOKENIZER_BYTES, Normalise, TokenizerJson, normalise_by_tables};
 pub use text_stream::TextStream;
 
 use crate::gguf::Metadata;
@@ -39,6 +44,9 @@ use special::{Part, SpecialTokens};
 use token_type::TokenType;
 use unigram::Unigram;
 
+/// What files without a tokenizer name as its kind.
+const NONE: &str = "none";
+
 /// A model's tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -46,8 +54,9 @@ pub struct Tokenizer {
     special: SpecialTokens,
     bos: Option<u32>,
     eos: Option<u32>,
-    add_bos: bool,
-    add_eos: bool,
+    /// What the model wants around a text.
+    before: Vec<u32>,
+    after: Vec<u32>,
     /// Tokens that end an answer, ascending.
     end_of_generation: Vec<u32>,
 }
@@ -58,6 +67,7 @@ enum Kind {
     CharacterLevel(Box<CharacterLevel>),
     SentencePiece(Box<SentencePiece>),
     Unigram(Box<Unigram>),
+    Json(TokenizerJson),
 }
 
 /// What the parts of a tokenizer are built from: one entry for each token.
@@ -71,11 +81,13 @@ impl Tokenizer {
     /// and no weights is enough.
     ///
     /// # Errors
-    /// [`Error::UnsupportedTokenizer`] for another kind of vocabulary or an unknown
+    /// [`Error::UnsupportedTokenizer`] for none, another kind of vocabulary or an unknown
     /// pre-tokenizer; [`Error::BadMetadata`] for keys that are absent, of another type
     /// or contradict each other.
     pub fn from_gguf(metadata: &Metadata) -> Result<Tokenizer> {
-        let model = metadata.str("tokenizer.ggml.model")?;
+        let kind = metadata.opt_str("tokenizer.ggml.model")?;
+        let unsupported = |kind: &str| Error::UnsupportedTokenizer { kind: kind.to_owned() };
+        let model = kind.filter(|kind| *kind != NONE).ok_or_else(|| unsupported(NONE))?;
         let texts = metadata.strings("tokenizer.ggml.tokens")?;
         let n_vocab = texts.len();
         if n_vocab == 0 || u32::try_from(n_vocab).is_err() {
@@ -109,8 +121,7 @@ impl Tokenizer {
             "gpt2" | "gemma4" => {
                 let pre = metadata.opt_str("tokenizer.ggml.pre")?.unwrap_or("default");
                 let pre = if model == "gemma4" { model } else { pre };
-                let rules = pre_tokenizer::rules(pre)
-                    .ok_or_else(|| Error::UnsupportedTokenizer { kind: pre.to_owned() })?;
+                let rules = pre_tokenizer::rules(pre).ok_or_else(|| unsupported(pre))?;
                 let kind = if CharacterLevel::is_meant_by(pre) {
                     let model = CharacterLevel::new(metadata, &vocabulary, rules)?;
                     Kind::CharacterLevel(Box::new(model))
@@ -129,15 +140,37 @@ impl Tokenizer {
                 let model = Unigram::new(metadata, vocabulary)?;
                 (Kind::Unigram(Box::new(model)), added.unwrap_or(false))
             }
-            other => return Err(Error::UnsupportedTokenizer { kind: other.to_owned() }),
+            other => return Err(unsupported(other)),
         };
+        let add_eos = metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(model == "t5");
+        let before = bos.filter(|_| add_bos).into_iter().collect();
+        let after = eos.filter(|_| add_eos).into_iter().collect();
+        Ok(Tokenizer { kind, special, bos, eos, before, after, end_of_generation })
+    }
+
+    /// A tokenizer of a `tokenizer.json`. From the GGUF file come only BOS and EOS, as chat
+    /// templates name them, and which tokens end an answer; without BOS or EOS there, what the
+    /// `tokenizer.json` puts around a text is taken for them.
+    ///
+    /// # Errors
+    /// [`Error::BadMetadata`] for a token id that is no number.
+    pub fn from_json(json: &TokenizerJson, metadata: &Metadata) -> Result<Tokenizer> {
+        let id = |key: &str| -> Result<Option<u32>> {
+            Ok(metadata.opt_u32(key)?.filter(|id| (*id as usize) < json.n_vocab()))
+        };
+        let (before, after) = json.around();
+        let bos = id("tokenizer.ggml.bos_token_id")?.or(before.first().copied());
+        let eos = id("tokenizer.ggml.eos_token_id")?.or(after.last().copied());
+        let (texts, types) = json.vocabulary();
+        let mut vocabulary = Vocabulary { texts: &texts, types };
+        let end_of_generation = well_known::apply(metadata, eos, &mut vocabulary)?;
         Ok(Tokenizer {
-            kind,
-            special,
+            kind: Kind::Json(json.clone()),
+            special: SpecialTokens::default(),
             bos,
             eos,
-            add_bos,
-            add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(model == "t5"),
+            before: before.to_vec(),
+            after: after.to_vec(),
             end_of_generation,
         })
     }
@@ -157,8 +190,8 @@ impl Tokenizer {
             return Err(Error::BadRequest { what: "the text has 4 GiB or more".to_owned() });
         }
         let mut ids = Vec::with_capacity(text.len() / 4 + 2);
-        if add_special && self.add_bos {
-            ids.extend(self.bos);
+        if add_special {
+            ids.extend(&self.before);
         }
         let mut after_special = true;
         for part in self.special.split(text, parse_special) {
@@ -169,12 +202,13 @@ impl Tokenizer {
                     Kind::CharacterLevel(model) => model.encode(text, &mut ids)?,
                     Kind::SentencePiece(model) => model.encode(text, after_special, &mut ids),
                     Kind::Unigram(model) => model.encode(text, &mut ids),
+                    Kind::Json(model) => model.encode(text, parse_special, &mut ids)?,
                 },
             }
             after_special = matches!(part, Part::Token(_));
         }
-        if add_special && self.add_eos {
-            ids.extend(self.eos);
+        if add_special {
+            ids.extend(&self.after);
         }
         Ok(ids)
     }
@@ -188,7 +222,7 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         ids.iter().for_each(|&id| bytes.extend_from_slice(&self.piece(id)));
-        let begins_with_text = ids.first().is_some_and(|&id| !self.special.contains(id));
+        let begins_with_text = ids.first().is_some_and(|&id| !self.is_special(id));
         if begins_with_text && self.prefixes_space() && bytes.starts_with(b" ") {
             bytes.remove(0);
         }
@@ -196,8 +230,17 @@ impl Tokenizer {
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
+    /// Whether a token is found in a text before anything else is.
+    fn is_special(&self, id: u32) -> bool {
+        match &self.kind {
+            Kind::Json(model) => model.is_added(id),
+            _ => self.special.contains(id),
+        }
+    }
+
     fn prefixes_space(&self) -> bool {
         match &self.kind {
+            Kind::Json(model) => model.prefixes_space(),
             Kind::SentencePiece(model) => model.prefixes_space(),
             Kind::Unigram(model) => model.prefixes_space(),
             Kind::ByteLevel(_) | Kind::CharacterLevel(_) => false,
@@ -212,6 +255,7 @@ impl Tokenizer {
             Kind::CharacterLevel(model) => Cow::Borrowed(model.piece(id)),
             Kind::SentencePiece(model) => model.piece(id),
             Kind::Unigram(model) => model.piece(id),
+            Kind::Json(model) => Cow::Borrowed(model.piece(id)),
         }
     }
 
@@ -222,6 +266,7 @@ impl Tokenizer {
             Kind::CharacterLevel(model) => model.n_vocab(),
             Kind::SentencePiece(model) => model.n_vocab(),
             Kind::Unigram(model) => model.n_vocab(),
+            Kind::Json(model) => model.n_vocab(),
         }
     }
 
@@ -238,9 +283,12 @@ impl Tokenizer {
     /// Lets the first token of `text` end answers, if it is a control token: what a chat
     /// template writes behind them.
     pub(crate) fn end_answers_at(&mut self, text: &str) {
-        let first = self.special.split(text, true).into_iter().next();
-        if let Some(Part::Token(id)) = first
-            && self.special.is_control(id)
+        let first = self.encode(text, false, true).ok().and_then(|ids| ids.first().copied());
+        let is_control = |id: &u32| match &self.kind {
+            Kind::Json(model) => model.is_special(*id),
+            _ => self.special.is_control(*id),
+        };
+        if let Some(id) = first.filter(is_control)
             && let Err(at) = self.end_of_generation.binary_search(&id)
         {
             self.end_of_generation.insert(at, id);

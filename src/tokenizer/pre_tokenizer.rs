@@ -84,7 +84,7 @@ impl PreTokenizer {
 }
 
 /// The matches of an expression, shortened as [`Cut`] says.
-struct Matches<'a> {
+pub(super) struct Matches<'a> {
     regex: &'a SysRegex,
     cut: Cut,
     text: &'a str,
@@ -95,7 +95,7 @@ struct Matches<'a> {
 }
 
 impl<'a> Matches<'a> {
-    fn new(regex: &'a SysRegex, cut: Cut, text: &'a str) -> Matches<'a> {
+    pub(super) fn new(regex: &'a SysRegex, cut: Cut, text: &'a str) -> Matches<'a> {
         Matches { regex, cut, text, base: 0, found: Box::new(regex.find_iter(text)) }
     }
 }

@@ -58,6 +58,14 @@ struct Found {
     strips_after: bool,
 }
 
+impl Default for SpecialTokens {
+    /// None.
+    fn default() -> SpecialTokens {
+        let (groups, ids, control) = Default::default();
+        SpecialTokens { groups, ids, control, first_bytes: [false; 256] }
+    }
+}
+
 impl SpecialTokens {
     pub(super) fn new(metadata: &Metadata, vocabulary: &Vocabulary<'_>) -> Result<SpecialTokens> {
         // Phi-3's files do not say that its tokens swallow the white space behind them.

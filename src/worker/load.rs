@@ -2,11 +2,12 @@
 
 use super::entry;
 use super::load_request::LoadRequest;
+use super::load_tokenizer::GivenTokenizer;
 use super::port::post;
 use super::protocol::{Event, Phase, Progress, Reply};
 use super::turn::turn;
 use crate::gguf::{Header, Parsed, Split};
-use crate::session::{Engine, KvType, LoadOptions, Loader, Outlook};
+use crate::session::{Engine, LoadOptions, Loader, Outlook, TokenizerFile};
 use crate::store::recipe::Settings;
 use crate::store::{self, Kept, Piece, Report, Source};
 use crate::{Error, Result};
@@ -32,29 +33,52 @@ pub(super) async fn load(
     signal: &AbortSignal,
 ) -> Result<(Engine, Reply)> {
     let reporter = Rc::new(Reporter::new(id));
-    let report = Box::new({
+    let report = || {
         let reporter = reporter.clone();
-        move |report: Report| reporter.report(report.into())
-    });
-    let LoadRequest { url, context, kv_cache, cache, backend, source, stall_ms } = request;
-    let backend = cache.then_some(backend);
-    let source = store::web::open(&url, backend, stall_ms, source, signal, report).await?;
-    let settings = source.settings();
-    let options = options(context, kv_cache, &settings);
-    let mut files = Files { url: &url, source, reporter: &reporter, done: 0 };
-    let engine = match files.read_and_start(&options).await {
-        Ok(engine) => engine,
-        Err(error) => {
-            files.source.discard(&error).await;
+        Box::new(move |report: Report| reporter.report(report.into()))
+    };
+    let given = GivenTokenizer::open(&request, signal, report()).await?;
+    let tokenizer = given.as_ref().map(|given| given.file.clone());
+    let loaded = load_model(&request, tokenizer, &reporter, signal, report()).await;
+    let (engine, source) = match (loaded, given) {
+        (Ok(loaded), Some(given)) => {
+            given.keep().await?;
+            loaded
+        }
+        (Err(error), Some(given)) => {
+            given.discard(&error).await;
             return Err(error);
         }
+        (loaded, None) => loaded?,
     };
-    let bytes = files.source.total();
-    let kept = files.source.keep().await?;
+    let (bytes, settings) = (source.total(), source.settings());
+    let kept = source.keep().await?;
     store::web::clean_up();
     reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine, kept)?;
     Ok((engine, Reply::Loaded { info, stored: kept.new, settings }))
+}
+
+/// The engine, and the source of its model, which is still to be kept.
+async fn load_model(
+    request: &LoadRequest,
+    tokenizer: Option<TokenizerFile>,
+    reporter: &Reporter,
+    signal: &AbortSignal,
+    report: Box<dyn Fn(Report)>,
+) -> Result<(Engine, Source)> {
+    let backend = request.cache.then_some(request.backend);
+    let (url, stall_ms, how) = (&request.url, request.stall_ms, request.source.clone());
+    let source = store::web::open(url, backend, stall_ms, how, signal, report).await?;
+    let options = options(request, tokenizer, &source.settings());
+    let mut files = Files { url, source, reporter, done: 0 };
+    match files.read_and_start(&options).await {
+        Ok(engine) => Ok((engine, files.source)),
+        Err(error) => {
+            files.source.discard(&error).await;
+            Err(error)
+        }
+    }
 }
 
 /// What a model's header tells: no more than the records that it lies in is fetched, and
@@ -64,22 +88,28 @@ pub(super) async fn preflight(
     request: LoadRequest,
     signal: &AbortSignal,
 ) -> Result<Reply> {
-    let LoadRequest { url, context, kv_cache, cache, source, stall_ms, .. } = request;
-    let source = store::web::look(&url, cache, stall_ms, source, signal).await?;
-    let options = options(context, kv_cache, &source.settings());
-    let mut files = Files { url: &url, source, reporter: &Reporter::new(id), done: 0 };
+    let tokenizer = GivenTokenizer::look(&request, signal).await?;
+    let (url, how) = (&request.url, request.source.clone());
+    let source = store::web::look(url, request.cache, request.stall_ms, how, signal).await?;
+    let options = options(&request, tokenizer, &source.settings());
+    let mut files = Files { url, source, reporter: &Reporter::new(id), done: 0 };
     Ok(Reply::Outlook(files.outlook(&options).await?))
 }
 
-fn options(context: Option<usize>, kv_cache: KvType, settings: &Settings) -> LoadOptions {
+fn options(
+    request: &LoadRequest,
+    tokenizer: Option<TokenizerFile>,
+    settings: &Settings,
+) -> LoadOptions {
     LoadOptions {
-        context: context.or(settings.context),
-        kv_cache,
+        context: request.context.or(settings.context),
+        kv_cache: request.kv_cache,
         // As many as there are when the model is.
         threads: 1,
         device_memory: entry::device_memory(),
         clock: local_seconds,
         chat_template: settings.chat_template.clone(),
+        tokenizer,
     }
 }
 

@@ -31,6 +31,8 @@ pub struct LoadRequest {
     pub cache: bool,
     /// Where the store keeps what it does not have yet.
     pub backend: Backend,
+    /// Address of a `tokenizer.json` in place of the model's own tokenizer.
+    pub tokenizer: Option<String>,
     /// How to fetch and check the files.
     pub source: store::Options,
     /// Milliseconds without a byte after which a server is asked again.
@@ -57,6 +59,7 @@ impl LoadRequest {
                 Some(name) => Backend::from_name(&name)?,
                 None => Backend::default(),
             },
+            tokenizer: options.text("tokenizer")?,
             source: source_options(&mut options)?,
             stall_ms: small(&mut options, "stall_ms")?.unwrap_or(STALL_MS),
         };
@@ -80,7 +83,7 @@ fn source_options(options: &mut Fields) -> Result<store::Options> {
         return Err(must_be("sha256", "64 hexadecimal digits", &wrong.as_str().into()));
     }
     let retries = small(options, "retries")?.unwrap_or(RETRIES);
-    Ok(store::Options { retries, record_bytes: record_mb as u32, sha256 })
+    Ok(store::Options { retries, record_bytes: record_mb as u32, sha256, file: None })
 }
 
 fn small(fields: &mut Fields, name: &str) -> Result<Option<u32>> {

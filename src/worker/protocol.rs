@@ -338,7 +338,7 @@ mod tests {
     fn reads_every_request() {
         let messages = [
             json!({ "id": 1, "type": "load", "url": "u", "options": { "threads": 2, "context": 64, "variant": "simd", "kv_cache": "q8", "cache": false,
-                "storage": "opfs", "retries": 2, "record_mb": 0.5, "sha256": "a".repeat(64), "stall_ms": 5000 } }),
+                "storage": "opfs", "retries": 2, "record_mb": 0.5, "sha256": "a".repeat(64), "stall_ms": 5000, "tokenizer": "t" } }),
             json!({ "id": 1, "type": "complete", "request": { "prompt": "a" }, "window": 32 }),
             json!({ "id": 1, "type": "read", "target": 3, "count": 8 }),
             json!({ "id": 1, "type": "tokenize", "text": "a", "special": true }),
@@ -357,14 +357,15 @@ mod tests {
             assert_eq!(id, 1);
             let request = request.unwrap_or_else(|error| panic!("{message}: {error}"));
             let kv_cache = KvType::Q8;
-            let source =
-                store::Options { retries: 2, record_bytes: 1 << 19, sha256: vec!["a".repeat(64)] };
+            let sha256 = vec!["a".repeat(64)];
+            let source = store::Options { retries: 2, record_bytes: 1 << 19, sha256, file: None };
             let expected = LoadRequest {
                 url: "u".into(),
                 context: Some(64),
                 kv_cache,
                 cache: false,
                 backend: store::Backend::Opfs,
+                tokenizer: Some("t".into()),
                 source,
                 stall_ms: 5000,
             };

@@ -70,6 +70,7 @@ const options: LoadOptions = {
   retries: 3,
   stall_ms: 10_000,
   record_mb: 16,
+  tokenizer: new URL("https://a.example/tokenizer.json"),
   storage,
   shared: false,
   onQuota: async ({ needed, available, models }: Quota): Promise<QuotaDecision> => (models.length > 0 && needed - available < 1e9 ? "evict" : "memory"),
@@ -80,7 +81,7 @@ const wrongVariant: Variant = "avx512";
 const wrongOption: LoadOptions = { treads: 2 };
 
 export async function load(): Promise<PageLM> {
-  const preflight: PreflightOptions = { context: 2048, kv_cache: kvCache, cache: false, signal };
+  const preflight: PreflightOptions = { context: 2048, kv_cache: kvCache, cache: false, tokenizer: "tokenizer.json", signal };
   const outlook: Outlook = await PageLM.preflight("model.gguf", preflight);
   const needs: number = outlook.needed + outlook.memory.weights + outlook.file_bytes;
   // @ts-expect-error: it runs on no threads

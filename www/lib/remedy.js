@@ -44,6 +44,7 @@ const OTHER_MODEL = new Set([
   "unsupported_architecture",
   "unsupported_type",
   "unsupported_tokenizer",
+  "bad_tokenizer",
   "missing_tensor",
   "wrong_shape",
   "template_failed",

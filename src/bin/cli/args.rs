@@ -40,12 +40,24 @@ pub(crate) struct Run {
     /// Positions of the KV cache; what the model was trained for, up to 4096, by default
     #[arg(long)]
     pub(crate) context: Option<usize>,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
+}
+
+/// Which tokenizer.
+#[derive(ClapArgs)]
+pub(crate) struct Tokens {
+    /// A tokenizer.json in place of the model's own tokenizer
+    #[arg(long)]
+    pub(crate) tokenizer: Option<PathBuf>,
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct Inspect {
     /// A .gguf file
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,6 +67,8 @@ pub(crate) struct Inspect {
 pub(crate) struct Tokenize {
     /// A .gguf file; its vocabulary is enough
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
     /// A file with the text, taken byte for byte
     #[arg(long)]
     pub(crate) text_file: PathBuf,
@@ -70,6 +84,8 @@ pub(crate) struct Tokenize {
 pub(crate) struct Pack {
     /// A .gguf file, or the first part of a split one
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
     /// The folder to write to
     #[arg(long)]
     pub(crate) out: PathBuf,
@@ -103,6 +119,8 @@ pub(crate) struct Pack {
 pub(crate) struct Detokenize {
     /// A .gguf file; its vocabulary is enough
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
     /// Token ids, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub(crate) tokens: Vec<u32>,
@@ -116,6 +134,8 @@ pub(crate) struct Render {
     /// A .gguf file
     #[arg(required_unless_present = "template")]
     pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: Tokens,
     /// A Jinja template instead of the model's own
     #[arg(long)]
     pub(crate) template: Option<PathBuf>,

@@ -1,10 +1,10 @@
 //! `inspect`.
 
 use super::args::Inspect;
-use super::{header, print};
+use super::{header, print, tokenizer_file};
 use pagelm::Result;
 use pagelm::gguf::{Header, Value as Metavalue};
-use pagelm::session::{self, Preflight};
+use pagelm::session::{self, LoadOptions, Preflight};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ const SHORT_ARRAY: usize = 16;
 
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let header = header(&args.model)?;
-    let preflight = session::preflight(&header, &session::LoadOptions::default());
+    let options = LoadOptions { tokenizer: tokenizer_file(&args.given)?, ..LoadOptions::default() };
+    let preflight = session::preflight(&header, &options);
     let mut types: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for tensor in &header.tensors {
         let (count, bytes) = types.entry(tensor.dtype.name()).or_default();

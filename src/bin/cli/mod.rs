@@ -11,7 +11,8 @@ mod tokens;
 pub(crate) use args::Args;
 use args::Command;
 use pagelm::gguf::{Header, Parsed, Split};
-use pagelm::session::{Engine, LoadOptions, Loader};
+use pagelm::session::{self, Engine, LoadOptions, Loader, TokenizerFile};
+use pagelm::tokenizer::{Tokenizer, normalise_by_tables};
 use pagelm::{Error, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -40,8 +41,12 @@ const PIECE: usize = 1 << 20;
 fn load(path: &Path, run: &args::Run) -> Result<Engine> {
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let threads = run.threads.unwrap_or_else(cores);
-    let mut loader =
-        Loader::new(LoadOptions { context: run.context, threads, ..LoadOptions::default() });
+    let mut loader = Loader::new(LoadOptions {
+        context: run.context,
+        threads,
+        tokenizer: tokenizer_file(&run.given)?,
+        ..LoadOptions::default()
+    });
     let mut part = path.to_path_buf();
     let mut piece = vec![0; PIECE];
     loop {
@@ -103,6 +108,18 @@ fn header_of(path: &Path) -> Result<Header> {
 
 fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|e| unreadable(path, &e))
+}
+
+/// The given tokenizer.json, if one is.
+fn tokenizer_file(given: &args::Tokens) -> Result<Option<TokenizerFile>> {
+    let Some(path) = &given.tokenizer else { return Ok(None) };
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
+    TokenizerFile::parse(&bytes, normalise_by_tables).map(Some)
+}
+
+/// The tokenizer of a model with this header.
+fn tokenizer(header: &Header, given: &args::Tokens) -> Result<Tokenizer> {
+    session::tokenizer(&header.metadata, tokenizer_file(given)?.as_ref())
 }
 
 /// A text file as it is.

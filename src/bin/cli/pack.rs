@@ -1,7 +1,7 @@
 //! `pack`: a model as static files with a `pagelm.json`, for site owners.
 
 use super::args::Pack;
-use super::{header, open, print, read_text, unreadable};
+use super::{header, open, print, read_text, tokenizer_file, unreadable};
 use pagelm::gguf::Header;
 use pagelm::session::{self, LoadOptions};
 use pagelm::store::recipe::{self, PACK_VERSION, PackFile, PackPart, Settings};
@@ -21,8 +21,11 @@ pub(super) fn run(args: &Pack) -> Result<()> {
     let header = header(&paths[0])?;
     let settings = settings(args)?;
     // A site owner had better know now what cannot run.
-    let options =
-        LoadOptions { chat_template: settings.chat_template.clone(), ..LoadOptions::default() };
+    let options = LoadOptions {
+        chat_template: settings.chat_template.clone(),
+        tokenizer: tokenizer_file(&args.given)?,
+        ..LoadOptions::default()
+    };
     session::preflight(&header, &options)?;
     fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
     let parts =

@@ -1,7 +1,7 @@
 //! `render`, and reading a file of messages.
 
 use super::args::Render;
-use super::{header, print, read_text};
+use super::{header, print, read_text, tokenizer};
 use pagelm::chat::{ChatTemplate, RenderInput};
 use pagelm::session::LoadOptions;
 use pagelm::tokenizer::Tokenizer;
@@ -13,9 +13,9 @@ pub(super) fn run(args: &Render) -> Result<()> {
     let input = messages(&args.messages, !args.no_generation_prompt)?;
     let (tokenizer, own) = match &args.model {
         Some(model) => {
-            let metadata = header(model)?.metadata;
-            let tokenizer = Tokenizer::from_gguf(&metadata)?;
-            let template = ChatTemplate::from_gguf(&metadata, &tokenizer)?;
+            let header = header(model)?;
+            let tokenizer = tokenizer(&header, &args.given)?;
+            let template = ChatTemplate::from_gguf(&header.metadata, &tokenizer)?;
             (Some(tokenizer), Some(template.unwrap_or_else(ChatTemplate::plain)))
         }
         None => (None, None),

@@ -1,13 +1,12 @@
 //! `tokenize` and `detokenize`.
 
 use super::args::{Detokenize, Tokenize};
-use super::{header, print, read_text};
+use super::{header, print, read_text, tokenizer};
 use pagelm::Result;
-use pagelm::tokenizer::Tokenizer;
 use serde_json::json;
 
 pub(super) fn tokenize(args: &Tokenize) -> Result<()> {
-    let tokenizer = Tokenizer::from_gguf(&header(&args.model)?.metadata)?;
+    let tokenizer = tokenizer(&header(&args.model)?, &args.given)?;
     let text = read_text(&args.text_file)?;
     let tokens = tokenizer.encode(&text, args.special, args.special)?;
     print(args.json, json!({ "tokens": tokens }), || join(&tokens));
@@ -15,7 +14,7 @@ pub(super) fn tokenize(args: &Tokenize) -> Result<()> {
 }
 
 pub(super) fn detokenize(args: &Detokenize) -> Result<()> {
-    let tokenizer = Tokenizer::from_gguf(&header(&args.model)?.metadata)?;
+    let tokenizer = tokenizer(&header(&args.model)?, &args.given)?;
     let text = tokenizer.decode(&args.tokens);
     print(args.json, json!({ "text": text }), || text.clone());
     Ok(())

@@ -45,7 +45,7 @@ fn run<T>(future: impl Future<Output = T>, steps: usize) -> Option<T> {
 }
 
 fn options() -> Options {
-    Options { retries: 4, record_bytes: RECORD, sha256: Vec::new() }
+    Options { retries: 4, record_bytes: RECORD, sha256: Vec::new(), file: None }
 }
 
 /// One load, as the worker makes it.
