@@ -10,7 +10,7 @@ use crate::ops::Activations;
 pub(crate) const MAX_CHUNK: usize = 128;
 /// The most tokens whose logits are computed together.
 pub(crate) const MAX_HEAD: usize = 16;
-/// Rows of logits there is always room for: a token and a draft.
+/// Rows of logits there is always room for: a token and a short draft.
 pub(crate) const LOGITS_ROWS: usize = 4;
 
 /// Activations of one chunk; widths of products are in whole panels. What a model does not
@@ -106,11 +106,11 @@ impl Buffers {
         })
     }
 
-    /// Room for `needed` logits: if there is none, for `all`, once, when the first request
-    /// comes that scores.
-    pub(super) fn make_room_for_logits(&mut self, needed: usize, all: usize) -> Result<()> {
-        if self.logits.len() < needed {
-            self.logits = zeros(all)?;
+    /// Room for so many rows of logits: more than [`LOGITS_ROWS`] are made when the first long
+    /// draft comes, or the first request that scores.
+    pub(super) fn make_room_for_logits(&mut self, rows: usize, stride: usize) -> Result<()> {
+        if self.logits.len() < rows * stride {
+            self.logits = zeros(rows.next_power_of_two() * stride)?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ impl Forward {
         let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
         let head = weights.head();
         let stride = head.n_panels() * PANEL_ROWS;
-        buffers.make_room_for_logits(tokens.len() * stride, MAX_HEAD * stride)?;
+        buffers.make_room_for_logits(tokens.len(), stride)?;
         let Buffers { x, input, logits, .. } = buffers;
         let x = &x[tokens.start * config.n_embd..];
         let forms = Forms::of([head.layout()]);
