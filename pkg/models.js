@@ -10,7 +10,7 @@ const DATABASE = "pagelm";
 const MODELS = "models";
 /** [url, id] → manifest of what has been stored of an unfinished download. */
 const DOWNLOADS = "downloads";
-/** [url, id, index] → ArrayBuffer. */
+/** [url, id, index] → Blob, or ArrayBuffer. */
 const RECORDS = "records";
 
 /** Between a model's address and that of its tokenizer.json, in the name of the latter. */

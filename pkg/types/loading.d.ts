@@ -38,7 +38,7 @@ export interface LoadOptions {
    * Address of a `tokenizer.json` that takes the place of the model's own tokenizer: for a model
    * that has none, or one that does not run here. Which tokens end an answer, and the chat
    * template, stay the model's. It is stored with the model, and removed with it; a model may
-   * have several. One that is none, or of another model, is refused as `bad_tokenizer` before
+   * have several. One that is none, or has more tokens, is refused as `bad_tokenizer` before
    * weights are fetched.
    */
   tokenizer?: string | URL | undefined;

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `models` | url | [`Manifest`] of a complete model |
 //! | `downloads` | `[url, id]` | [`Manifest`] of what has been stored so far |
-//! | `records` | `[url, id, index]` | `ArrayBuffer`, the record's bytes |
+//! | `records` | `[url, id, index]` | `Blob` (or `ArrayBuffer`), the record's bytes |
 //!
 //! A `tokenizer.json` is stored like a model, under the model's url with `#tokenizer=` and its
 //! own address behind: one of another address is another entry.

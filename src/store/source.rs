@@ -487,7 +487,7 @@ impl Source {
     pub async fn discard(mut self, error: &Error) {
         // The load has failed already, and the first error is the one to tell.
         let _ = self.stop().await;
-        // What is wrong with a tokenizer.json is not wrong with the model, and is stored by mistake.
+        // A bad tokenizer.json is forgotten even if it is complete; the model is not at fault.
         let void = match error {
             Error::BadTokenizer { .. } => self.options.file.is_some(),
             _ => !self.complete && error.is_of_the_file(),

@@ -91,7 +91,10 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
         }
         let engine = engine(seat)?;
         match generation.step(engine)? {
-            Step::Prefill { done, total } => prefilled(id, done, total),
+            Step::Prefill { done, total } => {
+                deltas.flush();
+                prefilled(id, done, total);
+            }
             Step::Token(token) => {
                 deltas.push(delta(token, engine.tokenizer(), logprobs));
                 n_deltas += 1;
