@@ -102,14 +102,14 @@ describe("the example pages", needsRealModel(), () => {
     assert.ok(!page.requested.some((file) => file.includes("/wasm/") || file.endsWith("worker.js")));
     assert.equal(downloads(), 0);
 
-    const events = page.evaluate(
-      () =>
-        new Promise((resolve) => {
-          const heard = [];
-          for (const type of ["consent", "ready", "question", "answer"]) document.addEventListener(`page-lm-${type}`, () => heard.push(type));
-          document.addEventListener("page-lm-answer", () => resolve(heard));
-        }),
-    );
+    // Awaited: a key that is pressed may overtake a script.
+    await page.evaluate(() => {
+      window.events = new Promise((resolve) => {
+        const heard = [];
+        for (const type of ["consent", "ready", "question", "answer"]) document.addEventListener(`page-lm-${type}`, () => heard.push(type));
+        document.addEventListener("page-lm-answer", () => resolve(heard));
+      });
+    });
     await page.keyboard.press("Enter");
     await widget(page).locator("progress").waitFor();
     assert.equal(await page.evaluate(() => document.querySelector("page-lm").shadowRoot.activeElement?.part.value), "cancel");
@@ -117,7 +117,7 @@ describe("the example pages", needsRealModel(), () => {
     const answer = await answered(page, "When is the museum closed?");
     assert.match(await answer.innerText(), /Monday/);
     // The question did not wait for the model.
-    const heard = await events;
+    const heard = await page.evaluate(() => window.events);
     assert.deepEqual([heard[0], heard.at(-1), heard.toSorted()], ["consent", "answer", ["answer", "consent", "question", "ready"]]);
     const source = answer.getByRole("link", { name: "Opening hours" });
     await picture(page, "plain-answer");
