@@ -72,40 +72,39 @@ async function modelFiles() {
 // bytes, cuts its bytes short, or deletes it; in a file, these bytes then read as zeros.
 async function damage({ database, store, key, file, at, length }, how) {
   if (file) return damageFile(await (await modelFolder()).getFileHandle(file), at, length, how);
-  const open = await settled(indexedDB.open(database));
-  const transaction = open.transaction(store, "readwrite");
-  // A page that is closed before takes the change with it.
-  const kept = new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: reject }));
-  const target = transaction.objectStore(store);
-  if (how === "delete") {
-    await settled(target.delete(key));
-  } else {
-    const value = await settled(target.get(key));
-    // Of a Blob the bytes come when this transaction is over.
-    if (value instanceof Blob) {
-      const changed = new Blob([changeBytes(await value.arrayBuffer(), how)]);
-      const again = open.transaction(store, "readwrite");
-      await settled(again.objectStore(store).put(changed, key));
-    } else {
-      const changed = changeBytes(value, how);
-      await settled(target.keyPath === null ? target.put(changed, key) : target.put(changed));
-    }
-  }
-  await kept;
-  open.close();
+  if (how === "delete") return committed(database, store, (target) => target.delete(key));
+  await replaced(database, store, key, (value) => (value instanceof Blob ? blobOf(value, how) : changeBytes(value, how)));
+}
+
+async function blobOf(blob, how) {
+  return new Blob([changeBytes(await blob.arrayBuffer(), how)]);
 }
 
 // Stores every record that is a Blob as an ArrayBuffer; how many there are.
 async function asArrayBuffers() {
   const records = (await storedRecords()).filter(({ file, length }) => !file && length > 0);
-  for (const { database, store, key } of records) {
-    const open = await settled(indexedDB.open(database));
-    const blob = await settled(open.transaction(store).objectStore(store).get(key));
-    const bytes = await blob.arrayBuffer();
-    await settled(open.transaction(store, "readwrite").objectStore(store).put(bytes, key));
-    open.close();
-  }
+  for (const { database, store, key } of records) await replaced(database, store, key, (blob) => blob.arrayBuffer());
   return records.length;
+}
+
+// Puts what `change` makes of a value in its place.
+async function replaced(database, store, key, change) {
+  const open = await settled(indexedDB.open(database));
+  const value = await settled(open.transaction(store).objectStore(store).get(key));
+  open.close();
+  // Of a Blob the bytes come when the transaction that brought it is over.
+  const bytes = await change(value);
+  await committed(database, store, (target) => (target.keyPath === null ? target.put(bytes, key) : target.put(bytes)));
+}
+
+// Makes a change in a transaction of its own, to its end: a page that is closed before takes the change with it.
+async function committed(database, store, change) {
+  const open = await settled(indexedDB.open(database));
+  const transaction = open.transaction(store, "readwrite");
+  const kept = new Promise((resolve, reject) => Object.assign(transaction, { oncomplete: resolve, onabort: () => reject(transaction.error) }));
+  change(transaction.objectStore(store));
+  await kept;
+  open.close();
 }
 
 async function damageFile(handle, at, length, how) {
