@@ -147,18 +147,6 @@ pub(crate) fn scatter4<const T: usize>(v: v128, out: &mut [u8], t: usize) {
     }
 }
 
-/// Writes the two 64-bit lanes at `[lane][token]`.
-#[inline(always)]
-pub(crate) fn scatter8<const T: usize>(v: v128, out: &mut [u8], t: usize) {
-    assert!(out.len() >= 16 * T && t < T);
-    // SAFETY: checked above.
-    unsafe {
-        let p = out.as_mut_ptr().add(8 * t);
-        v128_store64_lane::<0>(v, p.cast());
-        v128_store64_lane::<1>(v, p.add(8 * T).cast());
-    }
-}
-
 pub(crate) fn put_f32(out: &mut [u8], at: usize, value: f32) {
     out[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }

@@ -3,7 +3,7 @@
 
 use super::f32x4::{F32x4, HalfReader};
 use super::lanes::{
-    Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8, splat4, to_f32,
+    Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, splat4, to_f32,
 };
 use super::level::{Level, Q8_BLOCK, Tile, block_of};
 use super::relaxed::{Relaxed, Sums, dot};
@@ -242,4 +242,16 @@ pub(super) unsafe fn q8_tile_in_halves<const T: usize>(
         }
     }
     finish(sum)
+}
+
+/// Writes the two 64-bit lanes at `[lane][token]`.
+#[inline(always)]
+fn scatter8<const T: usize>(v: v128, out: &mut [u8], t: usize) {
+    assert!(out.len() >= 16 * T && t < T);
+    // SAFETY: checked above.
+    unsafe {
+        let p = out.as_mut_ptr().add(8 * t);
+        v128_store64_lane::<0>(v, p.cast());
+        v128_store64_lane::<1>(v, p.add(8 * T).cast());
+    }
 }

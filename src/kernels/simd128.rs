@@ -2,15 +2,19 @@
 //!
 //! There is no 8-bit dot product at this level, so activations are kept as i16 and
 //! multiplied by `i32x4.dot_i16x8_s`. For Q4 the two bytes of a 16-bit lane hold the
-//! columns (0, 4 | 1, 5) of a group, so masking and shifting 16-bit lanes yields the
-//! pairs (0, 2), (4, 6), (1, 3), (5, 7): activations are stored in that order. The bytes
-//! of Q7 come apart the same way, (0, 2), (1, 3) from one group and (4, 6), (5, 7) from the
-//! next.
+//! columns (0, 4 | 1, 5) of a group, so masking 16-bit lanes yields the pairs (0, 2), (4, 6),
+//! (1, 3), (5, 7): activations are stored in that order. The bytes of Q7 and Q8 come apart
+//! the same way, (0, 2), (1, 3) from one group and (4, 6), (5, 7) from the next.
+//!
+//! Weights stay in their places within a lane, as a shift after each mask would be a fifth of
+//! all operations: a nibble in place is the weight times a power of two, and its activation is
+//! stored times the rest of [`DOT_SCALE`]. Sums are exact: a block's are below 2^28, and
+//! multiples of 2^8, so f32 holds them.
 
 use super::f32x4::{F32x4, HalfReader, opaque};
 use super::lanes::{
-    Affine, Q4_D, Q7_D, Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, scatter8,
-    splat4, store, table4_unpack, to_f32,
+    Affine, Q4_D, Q7_D, Q8_D, QuantisedBlock, X_SCALE, finish, load, put_f32, quantise_block,
+    scatter4, splat4, store, table4_unpack, to_f32,
 };
 use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::{BLOCK, PANEL_ROWS};
@@ -22,6 +26,11 @@ pub(crate) struct Simd128;
 
 /// The same in Q4 unpacked to i16.
 const UNPACKED_D: usize = 2 * BLOCK * PANEL_ROWS;
+/// What sums of integers are multiplied by. The scales of activations are divided by it.
+const DOT_SCALE: f32 = 256.0;
+/// What the activations of a group carry of it: i16 holds no more than 256 · 127, and of a lane's
+/// nibbles only the highest, which has the sign's bit, is shifted down.
+const Q4_REST: v128 = i16x8(256, 256, 16, 16, 1, 1, 256, 256);
 
 impl Level for Simd128 {
     const AFFINE_X: usize = 2 * BLOCK + Affine::BYTES;
@@ -32,10 +41,8 @@ impl Level for Simd128 {
         for (b, out) in out.chunks_exact_mut(T * Self::AFFINE_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
-                for (j, wide) in q.widened().into_iter().enumerate() {
-                    let pairs = i16x8_shuffle::<0, 2, 4, 6, 1, 3, 5, 7>(wide, wide);
-                    scatter4::<T>(pairs, &mut out[16 * T * j..], t);
-                }
+                put_pairs::<T>(&q, Q4_REST, out, t);
+                let q = QuantisedBlock { d: q.d / DOT_SCALE, ..q };
                 Affine::put::<T>(&q, &mut out[2 * BLOCK * T..], t);
             }
         }
@@ -50,10 +57,8 @@ impl Level for Simd128 {
         for (b, out) in out.chunks_exact_mut(T * Self::SYMMETRIC_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
-                for (j, wide) in q.widened().into_iter().enumerate() {
-                    scatter8::<T>(wide, &mut out[16 * T * j..], t);
-                }
-                put_f32(out, 2 * BLOCK * T + 4 * t, q.d * X_SCALE);
+                put_pairs::<T>(&q, i16x8_splat(1), out, t);
+                put_f32(out, 2 * BLOCK * T + 4 * t, q.d / DOT_SCALE * X_SCALE);
             }
         }
     }
@@ -64,13 +69,45 @@ impl Level for Simd128 {
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
-        // SAFETY: by the caller.
-        panels.map(|panel| unsafe { q4_tile1::<H>(panel, x, n_blocks)[0] })
+        let nibbles = Nibbles::new();
+        let (mut w, mut x) = (panels, x);
+        let mut sum = [[F32x4::zero(); 2]; P];
+        let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
+        let reader = HalfReader::new();
+        for _ in 0..n_blocks {
+            // SAFETY: the caller gives n_blocks blocks of each.
+            unsafe {
+                let (mut q, mut xq) = (w, x);
+                for part in 0..H {
+                    let mut acc = [[i32x4_splat(0); 2]; P];
+                    for _ in 0..rounds {
+                        let x = [0, 4, 8, 12].map(|at| splat4(xq, at));
+                        for (q, acc) in q.iter_mut().zip(&mut acc) {
+                            for (i, acc) in acc.iter_mut().enumerate() {
+                                for (w, x) in nibbles.of(load(*q, 16 * i)).into_iter().zip(x) {
+                                    *acc = dot(x, w, *acc);
+                                }
+                            }
+                            *q = q.add(32);
+                        }
+                        xq = xq.add(16);
+                    }
+                    for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
+                        let x = x.add(2 * BLOCK);
+                        let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x, 0, part);
+                        *sum = scales.add(acc, *sum);
+                    }
+                }
+                w = w.map(|w| w.add(q4_block(H)));
+                x = x.add(Self::AFFINE_X);
+            }
+        }
+        finish(sum)
     }
 
     #[inline(always)]
     unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
-        let mask = opaque(i16x8_splat(15));
+        let nibbles = Nibbles::new();
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
@@ -78,11 +115,10 @@ impl Level for Simd128 {
                 let out = out.add(b * q4_unpacked::<Self>(H));
                 for i in 0..8 {
                     // Group i/2, half i%2: four column pairs, 32 bytes apart.
-                    let (v, out) = (load(w, 16 * i), out.add(128 * (i / 2) + 16 * (i % 2)));
-                    store(out, 0, v128_and(v, mask));
-                    store(out, 32, v128_and(u16x8_shr(v, 4), mask));
-                    store(out, 64, v128_and(u16x8_shr(v, 8), mask));
-                    store(out, 96, u16x8_shr(v, 12));
+                    let out = out.add(128 * (i / 2) + 16 * (i % 2));
+                    for (j, pairs) in nibbles.of(load(w, 16 * i)).into_iter().enumerate() {
+                        store(out, 32 * j, pairs);
+                    }
                 }
                 for i in 0..2 * H {
                     store(out, UNPACKED_D + 16 * i, load(w, Q4_D + 16 * i));
@@ -135,14 +171,93 @@ impl Level for Simd128 {
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
-        // SAFETY: by the caller.
-        panels.map(|panel| unsafe { q7_tile::<1, H>(panel, x, n_blocks)[0] })
+        let low = opaque(i16x8_splat(0xff));
+        let (mut w, mut x) = (panels, x);
+        let mut sum = [[F32x4::zero(); 2]; P];
+        let rounds = black_box(4 / H);
+        let reader = HalfReader::new();
+        for _ in 0..n_blocks {
+            // SAFETY: the caller gives n_blocks blocks of each.
+            unsafe {
+                let (mut q, mut xq) = (w, x);
+                for part in 0..H {
+                    let mut acc = [[i32x4_splat(0); 2]; P];
+                    for _ in 0..rounds {
+                        // Odd weights as they stand: 256·odd + even, of which even·x_odd is
+                        // taken back in the other product.
+                        let odd = [splat4(xq, 8), i16x8_shr(splat4(xq, 12), 8)];
+                        let even = [splat4(xq, 0), i16x8_shl(splat4(xq, 4), 4)];
+                        for g in 0..2 {
+                            let even = i16x8_sub(even[g], odd[g]);
+                            for (q, acc) in q.iter().zip(&mut acc) {
+                                for (i, acc) in acc.iter_mut().enumerate() {
+                                    let w = load(*q, 32 * g + 16 * i);
+                                    *acc = dot(odd[g], w, dot(even, v128_and(w, low), *acc));
+                                }
+                            }
+                        }
+                        q = q.map(|q| q.add(64));
+                        xq = xq.add(16);
+                    }
+                    for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
+                        let x = x.add(2 * BLOCK);
+                        let scales = Affine::of::<1, H>(reader, w.add(Q7_D), x, 0, part);
+                        *sum = scales.add(acc, *sum);
+                    }
+                }
+                w = w.map(|w| w.add(q7_block(H)));
+                x = x.add(Self::AFFINE_X);
+            }
+        }
+        finish(sum)
     }
 
     #[inline(always)]
     unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
-        // SAFETY: by the caller.
-        unsafe { q7_tile::<4, H>(panel, x, n_blocks) }
+        let (low, high) = (opaque(i16x8_splat(0xff)), opaque(i16x8_splat(0x7f00)));
+        let (mut w, mut x) = (panel, x);
+        let mut sum = [[F32x4::zero(); 2]; 4];
+        let rounds = black_box(4 / H);
+        let reader = HalfReader::new();
+        for _ in 0..n_blocks {
+            // SAFETY: the caller gives n_blocks blocks of each.
+            unsafe {
+                let (mut q, mut xq) = (w, x);
+                for part in 0..H {
+                    let mut acc = [[i32x4_splat(0); 2]; 4];
+                    for _ in 0..rounds {
+                        for g in 0..2 {
+                            let w = [load(q, 32 * g), load(q, 32 * g + 16)];
+                            // Times 1 and 256, and times 16 and 1: the rest is in x.
+                            let (even, odd) = match g {
+                                0 => (w.map(|w| v128_and(w, low)), w.map(|w| v128_and(w, high))),
+                                _ => (
+                                    w.map(|w| i16x8_shl(v128_and(w, low), 4)),
+                                    w.map(|w| u16x8_shr(w, 8)),
+                                ),
+                            };
+                            for (t, acc) in acc.iter_mut().enumerate() {
+                                let x_even = splat4(xq, 4 * (4 * g + t));
+                                let x_odd = splat4(xq, 4 * (4 * (2 + g) + t));
+                                for i in 0..2 {
+                                    acc[i] = dot(x_odd, odd[i], dot(x_even, even[i], acc[i]));
+                                }
+                            }
+                        }
+                        q = q.add(64);
+                        xq = xq.add(64);
+                    }
+                    for t in 0..4 {
+                        let x = x.add(8 * BLOCK);
+                        let scales = Affine::of::<4, H>(reader, w.add(Q7_D), x, t, part);
+                        sum[t] = scales.add(acc[t], sum[t]);
+                    }
+                }
+                w = w.add(q7_block(H));
+                x = x.add(4 * Self::AFFINE_X);
+            }
+        }
+        finish(sum)
     }
 
     #[inline(always)]
@@ -152,13 +267,14 @@ impl Level for Simd128 {
         n_blocks: usize,
     ) -> Tile<P> {
         // SAFETY: by the caller.
-        panels.map(|panel| unsafe { q8_tile::<1>(panel, x, n_blocks)[0] })
+        unsafe { q8_tile::<P, 1>(panels, x, n_blocks) }.map(|[tile]| tile)
     }
 
     #[inline(always)]
     unsafe fn q8_tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: by the caller.
-        unsafe { q8_tile::<4>(panel, x, n_blocks) }
+        let [tile] = unsafe { q8_tile::<1, 4>([panel], x, n_blocks) };
+        tile
     }
 
     #[inline(always)]
@@ -168,135 +284,85 @@ impl Level for Simd128 {
     }
 }
 
-/// One Q4 panel and one token.
+/// Takes Q4 apart: the pairs (0, 2), (4, 6), (1, 3), (5, 7) of a group, times 1, 16, 256
+/// and 1.
+#[derive(Clone, Copy)]
+struct Nibbles([v128; 3]);
+
+impl Nibbles {
+    fn new() -> Nibbles {
+        Nibbles([0x000f, 0x00f0, 0x0f00].map(|mask| opaque(i16x8_splat(mask))))
+    }
+
+    #[inline(always)]
+    fn of(self, w: v128) -> [v128; 4] {
+        let [a, b, c] = self.0.map(|mask| v128_and(w, mask));
+        [a, b, c, u16x8_shr(w, 12)]
+    }
+}
+
+/// Writes the pairs of a token's columns, times `rest`.
+#[inline(always)]
+fn put_pairs<const T: usize>(q: &QuantisedBlock, rest: v128, out: &mut [u8], t: usize) {
+    for (j, wide) in q.widened().into_iter().enumerate() {
+        let pairs = i16x8_shuffle::<0, 2, 4, 6, 1, 3, 5, 7>(wide, wide);
+        scatter4::<T>(i16x8_mul(pairs, rest), &mut out[16 * T * j..], t);
+    }
+}
+
+/// `P` Q8 panels and `T` tokens. A byte becomes the upper one of a lane, which keeps its sign:
+/// one operation each, where widening takes three for two.
 ///
 /// # Safety
-/// As [`Level::q4_rows`].
+/// As [`Level::q8_tile4`], for each panel.
 #[inline(always)]
-unsafe fn q4_tile1<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<1> {
-    let mask = opaque(i16x8_splat(15));
-    let (mut w, mut x) = (panel, x);
-    let mut sum = [F32x4::zero(); 2];
-    let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
-    let reader = HalfReader::new();
-    for _ in 0..n_blocks {
-        // SAFETY: the caller gives n_blocks blocks of each.
-        unsafe {
-            let (mut q, mut xq) = (w, x);
-            for part in 0..H {
-                let (mut a0, mut a1) = (i32x4_splat(0), i32x4_splat(0));
-                for _ in 0..rounds {
-                    let (w0, w1) = (load(q, 0), load(q, 16));
-                    let x0 = splat4(xq, 0);
-                    a0 = dot(x0, v128_and(w0, mask), a0);
-                    a1 = dot(x0, v128_and(w1, mask), a1);
-                    let x1 = splat4(xq, 4);
-                    a0 = dot(x1, v128_and(u16x8_shr(w0, 4), mask), a0);
-                    a1 = dot(x1, v128_and(u16x8_shr(w1, 4), mask), a1);
-                    let x2 = splat4(xq, 8);
-                    a0 = dot(x2, v128_and(u16x8_shr(w0, 8), mask), a0);
-                    a1 = dot(x2, v128_and(u16x8_shr(w1, 8), mask), a1);
-                    let x3 = splat4(xq, 12);
-                    a0 = dot(x3, u16x8_shr(w0, 12), a0);
-                    a1 = dot(x3, u16x8_shr(w1, 12), a1);
-                    q = q.add(32);
-                    xq = xq.add(16);
-                }
-                let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(2 * BLOCK), 0, part);
-                sum = scales.add([a0, a1], sum);
-            }
-            w = w.add(q4_block(H));
-            x = x.add(Simd128::AFFINE_X);
-        }
-    }
-    finish([sum])
-}
-
-/// # Safety
-/// As [`Level::q7_tile4`].
-#[inline(always)]
-unsafe fn q7_tile<const T: usize, const H: usize>(
-    panel: *const u8,
+unsafe fn q8_tile<const P: usize, const T: usize>(
+    panels: [*const u8; P],
     x: *const u8,
     n_blocks: usize,
-) -> Tile<T> {
-    let mask = opaque(i16x8_splat(0xff));
-    let (mut w, mut x) = (panel, x);
-    let mut sum = [[F32x4::zero(); 2]; T];
-    let rounds = black_box(4 / H);
+) -> [Tile<T>; P] {
+    let high = opaque(i16x8_splat(-0x100));
+    let (mut w, mut x) = (panels, x);
+    let mut sum = [[[F32x4::zero(); 2]; T]; P];
+    let rounds = black_box(BLOCK / 8);
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
             let (mut q, mut xq) = (w, x);
-            for part in 0..H {
-                let mut acc = [[i32x4_splat(0); 2]; T];
-                for _ in 0..rounds {
-                    for group in 0..2 {
-                        let (w0, w1) = (load(q, 32 * group), load(q, 32 * group + 16));
-                        let (even0, even1) = (v128_and(w0, mask), v128_and(w1, mask));
-                        let (odd0, odd1) = (u16x8_shr(w0, 8), u16x8_shr(w1, 8));
+            let mut acc = [[[i32x4_splat(0); 2]; T]; P];
+            for _ in 0..rounds {
+                for g in 0..2 {
+                    for (q, acc) in q.iter().zip(&mut acc) {
+                        let w = [load(*q, 32 * g), load(*q, 32 * g + 16)];
+                        let even = w.map(|w| i16x8_shl(w, 8));
+                        let odd = w.map(|w| v128_and(w, high));
                         for (t, acc) in acc.iter_mut().enumerate() {
-                            let even = splat4(xq, 4 * (T * group + t));
-                            let odd = splat4(xq, 4 * (T * (2 + group) + t));
-                            acc[0] = dot(odd, odd0, dot(even, even0, acc[0]));
-                            acc[1] = dot(odd, odd1, dot(even, even1, acc[1]));
+                            let x_even = splat4(xq, 4 * (T * g + t));
+                            let x_odd = splat4(xq, 4 * (T * (2 + g) + t));
+                            for i in 0..2 {
+                                acc[i] = dot(x_odd, odd[i], dot(x_even, even[i], acc[i]));
+                            }
                         }
                     }
-                    q = q.add(64);
-                    xq = xq.add(16 * T);
                 }
-                for t in 0..T {
-                    let x = x.add(2 * BLOCK * T);
-                    let scales = Affine::of::<T, H>(reader, w.add(Q7_D), x, t, part);
-                    sum[t] = scales.add(acc[t], sum[t]);
-                }
+                q = q.map(|q| q.add(64));
+                xq = xq.add(16 * T);
             }
-            w = w.add(q7_block(H));
-            x = x.add(T * Simd128::AFFINE_X);
-        }
-    }
-    finish(sum)
-}
-
-/// # Safety
-/// As [`Level::q8_tile4`].
-#[inline(always)]
-unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<T> {
-    let (mut w, mut x) = (panel, x);
-    let mut sum = [[F32x4::zero(); 2]; T];
-    let groups = black_box(BLOCK / 4);
-    let reader = HalfReader::new();
-    for _ in 0..n_blocks {
-        // SAFETY: the caller gives n_blocks blocks of each.
-        unsafe {
-            for half in 0..2 {
-                // Lanes (row 0, row 0, row 1, row 1) and (row 2, row 2, row 3, row 3).
-                let mut acc = [[i32x4_splat(0); 2]; T];
-                let (mut q, mut xq) = (w.add(16 * half), x);
-                for _ in 0..groups {
-                    let v = load(q, 0);
-                    let (w0, w1) = (i16x8_extend_low_i8x16(v), i16x8_extend_high_i8x16(v));
-                    for (t, acc) in acc.iter_mut().enumerate() {
-                        let x = v128_load64_splat(xq.add(8 * t).cast());
-                        *acc = [dot(x, w0, acc[0]), dot(x, w1, acc[1])];
-                    }
-                    q = q.add(32);
-                    xq = xq.add(8 * T);
-                }
-                let d = reader.read4(w.add(Q8_D + 8 * half).cast());
-                for (t, [a, b]) in acc.into_iter().enumerate() {
-                    let even = i32x4_shuffle::<0, 2, 4, 6>(a, b);
-                    let odd = i32x4_shuffle::<1, 3, 5, 7>(a, b);
+            for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
+                let d = [0, 8].map(|at| reader.read4(w.add(Q8_D + at).cast()));
+                for (t, acc) in acc.into_iter().enumerate() {
                     let dx = F32x4::load_splat(x.add(2 * BLOCK * T + 4 * t).cast());
-                    sum[t][half] = to_f32(i32x4_add(even, odd)).mul_add(d.mul(dx), sum[t][half]);
+                    for i in 0..2 {
+                        sum[t][i] = to_f32(acc[i]).mul_add(d[i].mul(dx), sum[t][i]);
+                    }
                 }
             }
-            w = w.add(Q8_BLOCK);
+            w = w.map(|w| w.add(Q8_BLOCK));
             x = x.add(T * Simd128::SYMMETRIC_X);
         }
     }
-    finish(sum)
+    sum.map(finish)
 }
 
 /// `acc + a·b`, pairs of i16 products summed into i32.
