@@ -28,9 +28,11 @@ pub(crate) struct Simd128;
 const UNPACKED_D: usize = 2 * BLOCK * PANEL_ROWS;
 /// What sums of integers are multiplied by. The scales of activations are divided by it.
 const DOT_SCALE: f32 = 256.0;
-/// What the activations of a group carry of it: i16 holds no more than 256 · 127, and of a lane's
-/// nibbles only the highest, which has the sign's bit, is shifted down.
+/// What one token's activations carry of it, for each two pairs of a group: i16 holds no more
+/// than 256 · 127, and of a lane's nibbles only the highest, which has the sign's bit, is shifted
+/// down. Of four tokens the weights carry all of it, as they are taken apart once for them.
 const Q4_REST: v128 = i16x8(256, 256, 16, 16, 1, 1, 256, 256);
+const ONE: v128 = i16x8(1, 1, 1, 1, 1, 1, 1, 1);
 
 impl Level for Simd128 {
     const AFFINE_X: usize = 2 * BLOCK + Affine::BYTES;
@@ -41,7 +43,7 @@ impl Level for Simd128 {
         for (b, out) in out.chunks_exact_mut(T * Self::AFFINE_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
-                put_pairs::<T>(&q, Q4_REST, out, t);
+                put_pairs::<T>(&q, if T == 1 { Q4_REST } else { ONE }, out, t);
                 let q = QuantisedBlock { d: q.d / DOT_SCALE, ..q };
                 Affine::put::<T>(&q, &mut out[2 * BLOCK * T..], t);
             }
@@ -57,7 +59,7 @@ impl Level for Simd128 {
         for (b, out) in out.chunks_exact_mut(T * Self::SYMMETRIC_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
-                put_pairs::<T>(&q, i16x8_splat(1), out, t);
+                put_pairs::<T>(&q, ONE, out, t);
                 put_f32(out, 2 * BLOCK * T + 4 * t, q.d / DOT_SCALE * X_SCALE);
             }
         }
@@ -116,9 +118,11 @@ impl Level for Simd128 {
                 for i in 0..8 {
                     // Group i/2, half i%2: four column pairs, 32 bytes apart.
                     let out = out.add(128 * (i / 2) + 16 * (i % 2));
-                    for (j, pairs) in nibbles.of(load(w, 16 * i)).into_iter().enumerate() {
-                        store(out, 32 * j, pairs);
-                    }
+                    let [a, b, c, d] = nibbles.of(load(w, 16 * i));
+                    store(out, 0, i16x8_shl(a, 8));
+                    store(out, 32, i16x8_shl(b, 4));
+                    store(out, 64, c);
+                    store(out, 96, i16x8_shl(d, 8));
                 }
                 for i in 0..2 * H {
                     store(out, UNPACKED_D + 16 * i, load(w, Q4_D + 16 * i));
@@ -214,7 +218,7 @@ impl Level for Simd128 {
 
     #[inline(always)]
     unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
-        let (low, high) = (opaque(i16x8_splat(0xff)), opaque(i16x8_splat(0x7f00)));
+        let high = opaque(i16x8_splat(0x7f00));
         let (mut w, mut x) = (panel, x);
         let mut sum = [[F32x4::zero(); 2]; 4];
         let rounds = black_box(4 / H);
@@ -228,14 +232,8 @@ impl Level for Simd128 {
                     for _ in 0..rounds {
                         for g in 0..2 {
                             let w = [load(q, 32 * g), load(q, 32 * g + 16)];
-                            // Times 1 and 256, and times 16 and 1: the rest is in x.
-                            let (even, odd) = match g {
-                                0 => (w.map(|w| v128_and(w, low)), w.map(|w| v128_and(w, high))),
-                                _ => (
-                                    w.map(|w| i16x8_shl(v128_and(w, low), 4)),
-                                    w.map(|w| u16x8_shr(w, 8)),
-                                ),
-                            };
+                            let even = w.map(|w| i16x8_shl(w, 8));
+                            let odd = w.map(|w| v128_and(w, high));
                             for (t, acc) in acc.iter_mut().enumerate() {
                                 let x_even = splat4(xq, 4 * (4 * g + t));
                                 let x_odd = splat4(xq, 4 * (4 * (2 + g) + t));
