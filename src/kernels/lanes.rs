@@ -2,7 +2,7 @@
 //! and stores.
 
 use super::f32x4::{F32x4, HalfReader, opaque};
-use super::level::{Q8_BLOCK, TABLE4_BLOCK, Tile, block_scale};
+use super::level::{Q8_BLOCK, Scales, TABLE4_BLOCK, Tile, block_scale};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 
@@ -17,17 +17,19 @@ pub(crate) const TILE_SCALE: f32 = 4096.0;
 pub(crate) const Q4_D: usize = BLOCK / 2 * PANEL_ROWS;
 pub(crate) const Q7_D: usize = BLOCK * PANEL_ROWS;
 pub(crate) const Q8_D: usize = BLOCK * PANEL_ROWS;
+
 /// What an affine product of 8 rows with one token needs beside integers: Σ w·x = d·dx·Σq·qx
 /// + m·s, s being the sum of the activations.
 pub(crate) struct Affine {
     d: [F32x4; 2],
-    m: [F32x4; 2],
-    s: F32x4,
+    /// m and s, where there are minima.
+    minima: Option<([F32x4; 2], F32x4)>,
 }
 
 impl Affine {
-    /// What it takes of a block of activations: dx, s of the block, s of each half.
-    pub(crate) const BYTES: usize = 16;
+    /// What it takes of a block of activations: dx, s of the block and of each half, and the
+    /// same three of -Σq.
+    pub(crate) const BYTES: usize = 28;
 
     /// Writes a token's part behind a block of `T` tokens.
     #[inline(always)]
@@ -35,15 +37,36 @@ impl Affine {
         for (i, value) in [q.d, q.s, q.s - q.s_second, q.s_second].into_iter().enumerate() {
             put_f32(out, 4 * (i * T + t), value * X_SCALE);
         }
+        for (i, sum) in [q.sum, q.sum - q.sum_second, q.sum_second].into_iter().enumerate() {
+            out[4 * ((4 + i) * T + t)..][..4].copy_from_slice(&(-sum).to_le_bytes());
+        }
     }
 
-    /// Reads those of one of `H` parts of a block: `scales` are those of the weights, `x`
-    /// what [`Affine::put`] wrote.
+    /// What the integer sums of a token begin with: without minima, what takes the centre off.
     ///
     /// # Safety
-    /// `scales` must be valid for `32 · H` bytes, `x` for `T · BYTES`.
+    /// As [`Affine::of`].
     #[inline(always)]
-    pub(crate) unsafe fn of<const T: usize, const H: usize>(
+    pub(crate) unsafe fn start<const T: usize, S: Scales>(
+        x: *const u8,
+        t: usize,
+        part: usize,
+    ) -> v128 {
+        if S::MINIMA {
+            return i32x4_splat(0);
+        }
+        let sum = if S::PARTS == 1 { 4 } else { 5 + part };
+        // SAFETY: by the caller.
+        i32x4_shl(unsafe { splat4(x, 4 * (sum * T + t)) }, S::CENTRE_LOG2)
+    }
+
+    /// Reads those of one part of a block: `scales` are those of the weights, `x` what
+    /// [`Affine::put`] wrote.
+    ///
+    /// # Safety
+    /// `scales` must be valid for `S::BYTES`, `x` for `T · BYTES`.
+    #[inline(always)]
+    pub(crate) unsafe fn of<const T: usize, S: Scales>(
         reader: HalfReader,
         scales: *const u8,
         x: *const u8,
@@ -52,18 +75,22 @@ impl Affine {
     ) -> Affine {
         // SAFETY: by the caller.
         unsafe {
-            let row4 = |i: usize| reader.read4(scales.add(32 * part + i).cast());
+            let scales = scales.add(S::BYTES / S::PARTS * part);
+            let row4 = |i: usize| reader.read4(scales.add(i).cast());
             let x = |i: usize| F32x4::load_splat(x.add(4 * (i * T + t)).cast());
-            let (dx, s) = (x(0), if H == 1 { x(1) } else { x(2 + part) });
-            Affine { d: [row4(0).mul(dx), row4(8).mul(dx)], m: [row4(16), row4(24)], s }
+            let (dx, s) = (x(0), if S::PARTS == 1 { x(1) } else { x(2 + part) });
+            let minima = S::MINIMA.then(|| ([row4(16), row4(24)], s));
+            Affine { d: [row4(0).mul(dx), row4(8).mul(dx)], minima }
         }
     }
 
     /// sum + a·d·dx + m·s.
     #[inline(always)]
     pub(crate) fn add(&self, a: [v128; 2], sum: [F32x4; 2]) -> [F32x4; 2] {
-        let row4 = |i: usize| self.m[i].mul_add(self.s, to_f32(a[i]).mul_add(self.d[i], sum[i]));
-        [row4(0), row4(1)]
+        [0, 1].map(|i| {
+            let sum = to_f32(a[i]).mul_add(self.d[i], sum[i]);
+            self.minima.map_or(sum, |(m, s)| m[i].mul_add(s, sum))
+        })
     }
 }
 
@@ -77,6 +104,9 @@ pub(crate) fn finish<const T: usize>(sum: Tile<T>) -> Tile<T> {
 pub(crate) struct QuantisedBlock {
     /// 32 values in -127..=127.
     pub(crate) q: [v128; 2],
+    /// Σq, and that of the second half.
+    pub(crate) sum: i32,
+    pub(crate) sum_second: i32,
     /// Scale.
     pub(crate) d: f32,
     /// d·Σq.
@@ -102,7 +132,8 @@ impl QuantisedBlock {
 #[inline(always)]
 pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let Some(x) = x else {
-        return QuantisedBlock { q: [i32x4_splat(0); 2], d: 0.0, s: 0.0, s_second: 0.0 };
+        let q = [i32x4_splat(0); 2];
+        return QuantisedBlock { q, sum: 0, sum_second: 0, d: 0.0, s: 0.0, s_second: 0.0 };
     };
     let mut v = [F32x4::zero(); 8];
     let mut max = F32x4::zero();
@@ -127,6 +158,8 @@ pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     };
     QuantisedBlock {
         q: [narrow(&q[..4]), narrow(&q[4..])],
+        sum: first + second,
+        sum_second: second,
         d,
         s: d * (first + second) as f32,
         s_second: d * second as f32,

@@ -1,12 +1,13 @@
 //! What an integer SIMD level has to provide.
 //!
 //! Packed layouts (made by `quant`), a panel being 8 rows and a block 32 columns, whose
-//! scales may differ between its `H` parts (1: one scale for 32 columns, 2: one for 16):
+//! scales may differ between its parts (see [`Scales`]):
 //! - **Q4**: for j in 0..4, for half in 0..2, 16 bytes of 4 rows × 4 bytes (row
 //!   `4·half + i`, byte c: low nibble column `8j + c`, high nibble column `8j + 4 + c`);
-//!   then, for each part, 8 f16 scales d and 8 f16 minima m. Weight = d·q + m, q in 0..16.
+//!   then, for each part, 8 f16 scales d and 8 f16 minima m. Weight = d·q + m, q in 0..16;
+//!   without minima ([`Centred`]) d·(q - centre).
 //! - **Q7**: for g in 0..8, for half in 0..2, 4 rows × 4 columns `4g + c` of bytes; then
-//!   scales as in Q4. Weight = d·q + m, q in 0..128.
+//!   scales as in Q4. Weight = d·q + m, q in 0..128; or d·(q - centre).
 //! - **Q8**: bytes as in Q7, but i8; then 8 f16 scales and 8 i16 sums of the row's 32
 //!   weights. Weight = d·q.
 //! - **Table4**: nibbles as in Q4, scales and sums as in Q8. Weight = d·levels[q], an i8.
@@ -14,25 +15,49 @@
 //! Activations are quantised per block of 32 to x ≈ d·q, q in -127..=127 (round to
 //! nearest, ties to even), in panels of `T` tokens (1 for GEMV, 4 for GEMM). There are
 //! two forms: *affine*, for weights with a minimum (Q4, Q7), which also has d·Σq of the
-//! whole block and of its second half, and *symmetric*, for those without (Q8). How a
+//! whole block and of its second half, and Σq of each, and *symmetric*, for those without (Q8). How a
 //! level lays them out is its own affair.
 
 use super::f32x4::F32x4;
 use super::{BLOCK, PANEL_ROWS};
 
-/// Bytes of the scales and minima of a block of one panel.
-pub(crate) const fn affine_scales(parts: usize) -> usize {
-    parts * 4 * PANEL_ROWS
+/// What stands behind the integers of a Q4 or Q7 block.
+pub(crate) trait Scales {
+    /// Parts of a block that have scales of their own.
+    const PARTS: usize;
+    /// Whether they have minima.
+    const MINIMA: bool;
+    /// Without: the integer that stands for zero is two to this power.
+    const CENTRE_LOG2: u32 = 0;
+    /// Bytes for a panel.
+    const BYTES: usize = Self::PARTS * PANEL_ROWS * if Self::MINIMA { 4 } else { 2 };
 }
 
-/// Bytes of a Q4 block of one panel, in 1 or 2 parts.
-pub(crate) const fn q4_block(parts: usize) -> usize {
-    BLOCK / 2 * PANEL_ROWS + affine_scales(parts)
+/// A scale and a minimum for each of `H` parts: 1 for 32 columns, 2 for 16 each.
+pub(crate) struct Minima<const H: usize>;
+
+impl<const H: usize> Scales for Minima<H> {
+    const PARTS: usize = H;
+    const MINIMA: bool = true;
 }
 
-/// Bytes of a Q7 block of one panel, in 1 or 2 parts.
-pub(crate) const fn q7_block(parts: usize) -> usize {
-    BLOCK * PANEL_ROWS + affine_scales(parts)
+/// A scale alone for each of `H` parts, and integers that are 2^`LOG2` too large.
+pub(crate) struct Centred<const H: usize, const LOG2: u32>;
+
+impl<const H: usize, const LOG2: u32> Scales for Centred<H, LOG2> {
+    const PARTS: usize = H;
+    const MINIMA: bool = false;
+    const CENTRE_LOG2: u32 = LOG2;
+}
+
+/// Bytes of a Q4 block of one panel.
+pub(crate) const fn q4_block<S: Scales>() -> usize {
+    BLOCK / 2 * PANEL_ROWS + S::BYTES
+}
+
+/// Bytes of a Q7 block of one panel.
+pub(crate) const fn q7_block<S: Scales>() -> usize {
+    BLOCK * PANEL_ROWS + S::BYTES
 }
 
 /// Bytes of a Q8 block of one panel.
@@ -53,6 +78,11 @@ pub(crate) trait Level {
     /// Bytes that one Q4 weight takes when it is unpacked.
     const Q4_UNPACKED: usize;
 
+    /// Whether Q7 may have bytes beyond 127.
+    fn takes_bytes() -> bool {
+        false
+    }
+
     /// Quantises a panel of `T` tokens in affine form.
     ///
     /// `x` holds rows of `stride` floats of which the first `32 · n_blocks` count; rows
@@ -71,7 +101,7 @@ pub(crate) trait Level {
     ///
     /// # Safety
     /// The panels and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q4_rows<const H: usize, const P: usize>(
+    unsafe fn q4_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
@@ -81,23 +111,19 @@ pub(crate) trait Level {
     ///
     /// # Safety
     /// `panel` must be valid for `n_blocks` blocks, `out` for [`q4_unpacked`] times as many.
-    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8);
+    unsafe fn q4_unpack<S: Scales>(panel: *const u8, n_blocks: usize, out: *mut u8);
 
     /// Product of one unpacked Q4 panel with a panel of four tokens.
     ///
     /// # Safety
     /// `unpacked` and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q4_tile4<const H: usize>(
-        unpacked: *const u8,
-        x: *const u8,
-        n_blocks: usize,
-    ) -> Tile<4>;
+    unsafe fn q4_tile4<S: Scales>(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
 
     /// Products of `P` Q7 panels with one token.
     ///
     /// # Safety
     /// The panels and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q7_rows<const H: usize, const P: usize>(
+    unsafe fn q7_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
@@ -107,7 +133,7 @@ pub(crate) trait Level {
     ///
     /// # Safety
     /// `panel` and `x` must be valid for `n_blocks` blocks.
-    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
+    unsafe fn q7_tile4<S: Scales>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
 
     /// Products of `P` Q8 panels with one token.
     ///
@@ -133,8 +159,8 @@ pub(crate) trait Level {
 }
 
 /// Bytes of one unpacked Q4 block of a panel.
-pub(crate) const fn q4_unpacked<L: Level>(parts: usize) -> usize {
-    BLOCK * PANEL_ROWS * L::Q4_UNPACKED + affine_scales(parts)
+pub(crate) const fn q4_unpacked<L: Level, S: Scales>() -> usize {
+    BLOCK * PANEL_ROWS * L::Q4_UNPACKED + S::BYTES
 }
 
 /// Largest magnitude and scale of one block: returns (d, 1/d) with d = max|x| / 127, or zeros.

@@ -39,7 +39,9 @@ pub(crate) use attend_q8::{
     quantise_query, quantise_terms, score_bytes, weigh_bytes,
 };
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
-pub(crate) use level::{Level, Q8_BLOCK, TABLE4_BLOCK, affine_scales, q4_block, q7_block};
+pub(crate) use level::{
+    Centred, Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK, q4_block, q7_block,
+};
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 pub(crate) use recurrent::{add_products, delta_rule};
 pub(crate) use row::{

@@ -2,7 +2,7 @@
 //! the same for every layout and level.
 
 use super::f32x4::F32x4;
-use super::level::{Level, Q8_BLOCK, TABLE4_BLOCK, Tile, q4_block, q4_unpacked, q7_block};
+use super::level::{Level, Q8_BLOCK, Scales, TABLE4_BLOCK, Tile, q4_block, q4_unpacked, q7_block};
 use super::stripe::Stripe;
 use super::{PANEL_ROWS, PANEL_TOKENS};
 use core::marker::PhantomData;
@@ -51,10 +51,10 @@ pub(crate) trait Weights<L: Level> {
     unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4>;
 }
 
-/// 4 bits with a minimum, `H` scales in a block.
-pub(crate) struct Q4<const H: usize>;
-/// 7 bits with a minimum, `H` scales in a block.
-pub(crate) struct Q7<const H: usize>;
+/// 4 bits without a sign, and their scales.
+pub(crate) struct Q4<S>(PhantomData<S>);
+/// 7 bits without a sign, and their scales.
+pub(crate) struct Q7<S>(PhantomData<S>);
 /// 8 bits with a sign.
 pub(crate) struct Q8;
 /// 4 bits that are places in the table of `T`.
@@ -71,10 +71,10 @@ pub(crate) trait Levels {
 }
 
 // SAFETY of all that follows: by the caller, as the trait's functions demand.
-impl<L: Level, const H: usize> Weights<L> for Q4<H> {
-    const BLOCK: usize = q4_block(H);
+impl<L: Level, S: Scales> Weights<L> for Q4<S> {
+    const BLOCK: usize = q4_block::<S>();
     const X: usize = L::AFFINE_X;
-    const SCRATCH: usize = q4_unpacked::<L>(H);
+    const SCRATCH: usize = q4_unpacked::<L, S>();
 
     #[inline(always)]
     unsafe fn rows<const P: usize>(
@@ -83,25 +83,25 @@ impl<L: Level, const H: usize> Weights<L> for Q4<H> {
         n_blocks: usize,
     ) -> Tile<P> {
         // SAFETY: as above.
-        unsafe { L::q4_rows::<H, P>(panels, x, n_blocks) }
+        unsafe { L::q4_rows::<S, P>(panels, x, n_blocks) }
     }
 
     #[inline(always)]
     unsafe fn prepare(panel: *const u8, n_blocks: usize, scratch: *mut u8) -> *const u8 {
         // SAFETY: as above.
-        unsafe { L::q4_unpack::<H>(panel, n_blocks, scratch) };
+        unsafe { L::q4_unpack::<S>(panel, n_blocks, scratch) };
         scratch
     }
 
     #[inline(always)]
     unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: as above.
-        unsafe { L::q4_tile4::<H>(panel, x, n_blocks) }
+        unsafe { L::q4_tile4::<S>(panel, x, n_blocks) }
     }
 }
 
-impl<L: Level, const H: usize> Weights<L> for Q7<H> {
-    const BLOCK: usize = q7_block(H);
+impl<L: Level, S: Scales> Weights<L> for Q7<S> {
+    const BLOCK: usize = q7_block::<S>();
     const X: usize = L::AFFINE_X;
 
     #[inline(always)]
@@ -111,13 +111,13 @@ impl<L: Level, const H: usize> Weights<L> for Q7<H> {
         n_blocks: usize,
     ) -> Tile<P> {
         // SAFETY: as above.
-        unsafe { L::q7_rows::<H, P>(panels, x, n_blocks) }
+        unsafe { L::q7_rows::<S, P>(panels, x, n_blocks) }
     }
 
     #[inline(always)]
     unsafe fn tile4(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: as above.
-        unsafe { L::q7_tile4::<H>(panel, x, n_blocks) }
+        unsafe { L::q7_tile4::<S>(panel, x, n_blocks) }
     }
 }
 

@@ -15,9 +15,9 @@ use super::f32x4::{F32x4, HalfReader, opaque};
 use super::lanes::{
     Affine, Q4_D, Q7_D, finish, load, quantise_block, scatter4, splat4, store, table4_unpack,
 };
-use super::level::{Level, Tile, block_of, q4_block, q4_unpacked, q7_block};
+use super::level::{Level, Scales, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::relaxed_q8::{
-    dot_instruction, q8_rows, q8_tile, q8_tile_in_halves, quantise_halves, quantise_whole,
+    Second, dot_instruction, q8_rows, q8_tile, q8_tile_in_halves, quantise_halves, quantise_whole,
 };
 use core::arch::wasm32::*;
 use core::hint::black_box;
@@ -29,6 +29,10 @@ impl Level for Relaxed {
     const AFFINE_X: usize = BLOCK + Affine::BYTES;
     const SYMMETRIC_X: usize = 2 * BLOCK + 4;
     const Q4_UNPACKED: usize = 1;
+
+    fn takes_bytes() -> bool {
+        dot_instruction() == Some(Second::Unsigned)
+    }
 
     fn quantise_affine<const T: usize>(x: &[f32], stride: usize, n_blocks: usize, out: &mut [u8]) {
         for (b, out) in out.chunks_exact_mut(T * Self::AFFINE_X).take(n_blocks).enumerate() {
@@ -54,7 +58,7 @@ impl Level for Relaxed {
     }
 
     #[inline(always)]
-    unsafe fn q4_rows<const H: usize, const P: usize>(
+    unsafe fn q4_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
@@ -62,27 +66,27 @@ impl Level for Relaxed {
         // SAFETY: by the caller.
         unsafe {
             match dot_instruction() {
-                Some(_) => q4_rows::<H, false, P>(panels, x, n_blocks),
-                None => q4_rows::<H, true, P>(panels, x, n_blocks),
+                Some(_) => q4_rows::<S, false, P>(panels, x, n_blocks),
+                None => q4_rows::<S, true, P>(panels, x, n_blocks),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
+    unsafe fn q4_unpack<S: Scales>(panel: *const u8, n_blocks: usize, out: *mut u8) {
         let mask = opaque(i8x16_splat(15));
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
-                let w = panel.add(b * q4_block(H));
-                let out = out.add(b * q4_unpacked::<Self>(H));
+                let w = panel.add(b * q4_block::<S>());
+                let out = out.add(b * q4_unpacked::<Self, S>());
                 for i in 0..8 {
                     // Group i/2, half i%2: the low columns, then the high ones.
                     let (v, out) = (load(w, 16 * i), out.add(64 * (i / 2) + 16 * (i % 2)));
                     store(out, 0, v128_and(v, mask));
                     store(out, 32, v128_and(u16x8_shr(v, 4), mask));
                 }
-                for i in 0..2 * H {
+                for i in 0..S::BYTES / 16 {
                     store(out, Q7_D + 16 * i, load(w, Q4_D + 16 * i));
                 }
             }
@@ -90,34 +94,30 @@ impl Level for Relaxed {
     }
 
     #[inline(always)]
-    unsafe fn q4_tile4<const H: usize>(
-        unpacked: *const u8,
-        x: *const u8,
-        n_blocks: usize,
-    ) -> Tile<4> {
+    unsafe fn q4_tile4<S: Scales>(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: by the caller; unpacked Q4 is what Q7 is.
         unsafe {
             match dot_instruction() {
-                Some(_) => byte_tile::<H, false>(unpacked, x, n_blocks),
-                None => byte_tile::<H, true>(unpacked, x, n_blocks),
+                Some(_) => byte_tile::<S, false>(unpacked, x, n_blocks),
+                None => byte_tile::<S, true>(unpacked, x, n_blocks),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn q7_rows<const H: usize, const P: usize>(
+    unsafe fn q7_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
         // SAFETY: by the caller.
-        unsafe { byte_rows::<H, P>(panels, x, n_blocks) }
+        unsafe { byte_rows::<S, P>(panels, x, n_blocks) }
     }
 
     #[inline(always)]
-    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+    unsafe fn q7_tile4<S: Scales>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: by the caller.
-        unsafe { byte_tile::<H, false>(panel, x, n_blocks) }
+        unsafe { byte_tile::<S, false>(panel, x, n_blocks) }
     }
 
     #[inline(always)]
@@ -159,7 +159,7 @@ impl Level for Relaxed {
 /// # Safety
 /// As [`Level::q4_rows`], for each panel.
 #[inline(always)]
-unsafe fn q4_rows<const H: usize, const SHORT: bool, const P: usize>(
+unsafe fn q4_rows<S: Scales, const SHORT: bool, const P: usize>(
     panels: [*const u8; P],
     x: *const u8,
     n_blocks: usize,
@@ -167,14 +167,15 @@ unsafe fn q4_rows<const H: usize, const SHORT: bool, const P: usize>(
     let mask = opaque(i8x16_splat(15));
     let (mut w, mut x) = (panels, x);
     let mut sum = [[F32x4::zero(); 2]; P];
-    let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
+    let rounds = black_box(4 / S::PARTS); // hidden, so that LLVM does not unroll into spills
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
             let (mut q, mut xq) = (w, x);
-            for part in 0..H {
-                let mut acc = [[i32x4_splat(0); 2]; P];
+            for part in 0..S::PARTS {
+                let start = Affine::start::<1, S>(x.add(BLOCK), 0, part);
+                let mut acc = [[first::<SHORT>(start); 2]; P];
                 for _ in 0..rounds {
                     let (low, high) = (splat4(xq, 0), splat4(xq, 4));
                     for (q, acc) in q.iter_mut().zip(&mut acc) {
@@ -189,11 +190,11 @@ unsafe fn q4_rows<const H: usize, const SHORT: bool, const P: usize>(
                     xq = xq.add(8);
                 }
                 for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
-                    let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x.add(BLOCK), 0, part);
-                    *sum = scales.add(acc.map(total::<SHORT>), *sum);
+                    let scales = Affine::of::<1, S>(reader, w.add(Q4_D), x.add(BLOCK), 0, part);
+                    *sum = scales.add(acc.map(|acc| total::<SHORT>(acc, start)), *sum);
                 }
             }
-            w = w.map(|w| w.add(q4_block(H)));
+            w = w.map(|w| w.add(q4_block::<S>()));
             x = x.add(Relaxed::AFFINE_X);
         }
     }
@@ -205,21 +206,21 @@ unsafe fn q4_rows<const H: usize, const SHORT: bool, const P: usize>(
 /// # Safety
 /// As [`Level::q7_rows`], for each panel.
 #[inline(always)]
-unsafe fn byte_rows<const H: usize, const P: usize>(
+unsafe fn byte_rows<S: Scales, const P: usize>(
     panels: [*const u8; P],
     x: *const u8,
     n_blocks: usize,
 ) -> Tile<P> {
     let (mut w, mut x) = (panels, x);
     let mut sum = [[F32x4::zero(); 2]; P];
-    let pairs = black_box(BLOCK / 8 / H);
+    let pairs = black_box(BLOCK / 8 / S::PARTS);
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
             let (mut q, mut xq) = (w, x);
-            for part in 0..H {
-                let mut acc = [[i32x4_splat(0); 2]; P];
+            for part in 0..S::PARTS {
+                let mut acc = [[Affine::start::<1, S>(x.add(BLOCK), 0, part); 2]; P];
                 for _ in 0..pairs {
                     for g in 0..2 {
                         let x = splat4(xq, 4 * g);
@@ -233,11 +234,11 @@ unsafe fn byte_rows<const H: usize, const P: usize>(
                     xq = xq.add(8);
                 }
                 for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
-                    let scales = Affine::of::<1, H>(reader, w.add(Q7_D), x.add(BLOCK), 0, part);
+                    let scales = Affine::of::<1, S>(reader, w.add(Q7_D), x.add(BLOCK), 0, part);
                     *sum = scales.add(acc, *sum);
                 }
             }
-            w = w.map(|w| w.add(q7_block(H)));
+            w = w.map(|w| w.add(q7_block::<S>()));
             x = x.add(Relaxed::AFFINE_X);
         }
     }
@@ -250,21 +251,22 @@ unsafe fn byte_rows<const H: usize, const P: usize>(
 /// # Safety
 /// As [`Level::q7_tile4`].
 #[inline(always)]
-unsafe fn byte_tile<const H: usize, const SHORT: bool>(
+unsafe fn byte_tile<S: Scales, const SHORT: bool>(
     panel: *const u8,
     x: *const u8,
     n_blocks: usize,
 ) -> Tile<4> {
     let (mut w, mut x) = (panel, x);
     let mut sum = Sums::zero();
-    let pairs = black_box(BLOCK / 8 / H);
+    let pairs = black_box(BLOCK / 8 / S::PARTS);
     let reader = HalfReader::new();
     for _ in 0..n_blocks {
         // SAFETY: the caller gives n_blocks blocks of each.
         unsafe {
             let (mut q, mut xq) = (w, x);
-            for part in 0..H {
-                let mut acc = [[i32x4_splat(0); 2]; 4];
+            for part in 0..S::PARTS {
+                let start = |t| Affine::start::<4, S>(x.add(4 * BLOCK), t, part);
+                let mut acc = [0, 1, 2, 3].map(|t| [first::<SHORT>(start(t)); 2]);
                 for _ in 0..pairs {
                     for g in 0..2 {
                         let (w0, w1) = (load(q, 32 * g), load(q, 32 * g + 16));
@@ -277,12 +279,12 @@ unsafe fn byte_tile<const H: usize, const SHORT: bool>(
                     xq = xq.add(32);
                 }
                 for (t, acc) in acc.into_iter().enumerate() {
-                    let acc = acc.map(total::<SHORT>);
-                    let scales = Affine::of::<4, H>(reader, w.add(Q7_D), x.add(4 * BLOCK), t, part);
+                    let acc = acc.map(|acc| total::<SHORT>(acc, start(t)));
+                    let scales = Affine::of::<4, S>(reader, w.add(Q7_D), x.add(4 * BLOCK), t, part);
                     sum.add(t, |sum| scales.add(acc, sum));
                 }
             }
-            w = w.add(q7_block(H));
+            w = w.add(q7_block::<S>());
             x = x.add(4 * Relaxed::AFFINE_X);
         }
     }
@@ -299,10 +301,16 @@ pub(super) fn dot<const SHORT: bool>(a: v128, b: v128, acc: v128) -> v128 {
     }
 }
 
-/// A chain of [`dot`] as i32.
+/// What a chain of [`dot`] begins with. In i16 `start` has no room beside the products.
 #[inline(always)]
-fn total<const SHORT: bool>(acc: v128) -> v128 {
-    if SHORT { i32x4_extadd_pairwise_i16x8(acc) } else { acc }
+fn first<const SHORT: bool>(start: v128) -> v128 {
+    if SHORT { i32x4_splat(0) } else { start }
+}
+
+/// A chain of [`dot`] as i32, with `start`.
+#[inline(always)]
+fn total<const SHORT: bool>(acc: v128, start: v128) -> v128 {
+    if SHORT { i32x4_add(i32x4_extadd_pairwise_i16x8(acc), start) } else { acc }
 }
 
 /// Sums of a tile, which stay in memory between blocks, as the integer sums need the

@@ -1,19 +1,21 @@
 //! The plain twin of the integer kernels: the reference of the tests, and what the host tool
 //! runs. It does the very operations of the wasm levels, in their order, so results are equal
 //! to the last bit: as relaxed SIMD's where `F32x4::mul_add` is fused. Activations are kept as they are, `[block][token]`:
-//! 32 i8, then as f32 the scale d, d·Σq of the block, and d·Σq of its second half.
+//! 32 i8, then as f32 the scale d, d·Σq of the block, d·Σq of its second half, and as
+//! i32 Σq of either half.
 
 use super::f32x4::{F16_SCALE, F32x4, HalfReader};
 use super::level::{
-    Level, Q8_BLOCK, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block, q4_unpacked, q7_block,
+    Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK, Tile, block_of, block_scale, q4_block,
+    q4_unpacked, q7_block,
 };
 use super::{BLOCK, PANEL_ROWS};
 
 /// No SIMD.
 pub(crate) struct Scalar;
 
-/// i8 values, scale and scaled sums of one block.
-const X: usize = BLOCK + 12;
+/// i8 values, scale and sums of one block.
+const X: usize = BLOCK + 20;
 /// Columns of one group: what four neighbouring bytes hold.
 const GROUP: usize = 4;
 
@@ -31,8 +33,12 @@ impl Level for Scalar {
             for (out, q) in out.iter_mut().zip(q) {
                 *out = q as u8;
             }
-            for (out, value) in out[BLOCK..].as_chunks_mut().0.iter_mut().zip(scales) {
-                *out = value.to_le_bytes();
+            let (first, second) = q.split_at(BLOCK / 2);
+            let sums = [first, second].map(|q| q.iter().map(|&q| q as i32).sum::<i32>());
+            let sums = sums.map(i32::to_le_bytes);
+            let after = scales.map(f32::to_le_bytes).into_iter().chain(sums);
+            for (out, value) in out[BLOCK..].as_chunks_mut().0.iter_mut().zip(after) {
+                *out = value;
             }
         }
     }
@@ -46,57 +52,54 @@ impl Level for Scalar {
         Self::quantise_affine::<T>(x, stride, n_blocks, out);
     }
 
-    unsafe fn q4_rows<const H: usize, const P: usize>(
+    unsafe fn q4_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
         panels.map(|panel| {
             // SAFETY: by the caller.
-            let (w, x) = unsafe { (bytes(panel, n_blocks * q4_block(H)), bytes(x, n_blocks * X)) };
+            let (w, x) =
+                unsafe { (bytes(panel, n_blocks * q4_block::<S>()), bytes(x, n_blocks * X)) };
             let mut sum = [[F32x4::zero(); 2]];
-            let mut unpacked = [0; q7_block(2)];
-            for (w, x) in w.chunks_exact(q4_block(H)).zip(x.chunks_exact(X)) {
-                unpack_block(w, &mut unpacked[..q7_block(H)]);
-                affine_block::<1, H>(&unpacked, x, dots_q4, &mut sum);
+            let mut unpacked = [0; q7_block::<Minima<2>>()];
+            for (w, x) in w.chunks_exact(q4_block::<S>()).zip(x.chunks_exact(X)) {
+                unpack_block(w, &mut unpacked[..q7_block::<S>()]);
+                affine_block::<1, S>(&unpacked, x, dots_q4, &mut sum);
             }
             sum[0]
         })
     }
 
-    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
+    unsafe fn q4_unpack<S: Scales>(panel: *const u8, n_blocks: usize, out: *mut u8) {
         // SAFETY: by the caller.
         let (w, out) = unsafe {
-            let out = core::slice::from_raw_parts_mut(out, n_blocks * q4_unpacked::<Self>(H));
-            (bytes(panel, n_blocks * q4_block(H)), out)
+            let out = core::slice::from_raw_parts_mut(out, n_blocks * q4_unpacked::<Self, S>());
+            (bytes(panel, n_blocks * q4_block::<S>()), out)
         };
-        let out = out.chunks_exact_mut(q4_unpacked::<Self>(H));
-        for (w, out) in w.chunks_exact(q4_block(H)).zip(out) {
+        let out = out.chunks_exact_mut(q4_unpacked::<Self, S>());
+        for (w, out) in w.chunks_exact(q4_block::<S>()).zip(out) {
             unpack_block(w, out);
         }
     }
 
-    unsafe fn q4_tile4<const H: usize>(
-        unpacked: *const u8,
-        x: *const u8,
-        n_blocks: usize,
-    ) -> Tile<4> {
+    unsafe fn q4_tile4<S: Scales>(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: by the caller; unpacked Q4 is what Q7 is.
-        unsafe { affine_tile::<4, H>(unpacked, x, n_blocks, dots_q4) }
+        unsafe { affine_tile::<4, S>(unpacked, x, n_blocks, dots_q4) }
     }
 
-    unsafe fn q7_rows<const H: usize, const P: usize>(
+    unsafe fn q7_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
     ) -> Tile<P> {
-        // SAFETY: by the caller; bytes in 0..=127 are what they are as i8.
-        panels.map(|panel| unsafe { affine_tile::<1, H>(panel, x, n_blocks, dots_q8)[0] })
+        // SAFETY: by the caller.
+        panels.map(|panel| unsafe { affine_tile::<1, S>(panel, x, n_blocks, dots_q7)[0] })
     }
 
-    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+    unsafe fn q7_tile4<S: Scales>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         // SAFETY: as above.
-        unsafe { affine_tile::<4, H>(panel, x, n_blocks, dots_q8) }
+        unsafe { affine_tile::<4, S>(panel, x, n_blocks, dots_q7) }
     }
 
     unsafe fn q8_rows<const P: usize>(
@@ -181,40 +184,50 @@ unsafe fn q8_tile<const T: usize>(panel: *const u8, x: *const u8, n_blocks: usiz
 ///
 /// # Safety
 /// As [`Level::q7_tile4`].
-unsafe fn affine_tile<const T: usize, const H: usize>(
+unsafe fn affine_tile<const T: usize, S: Scales>(
     panel: *const u8,
     x: *const u8,
     n_blocks: usize,
     dots: Dots,
 ) -> Tile<T> {
     // SAFETY: by the caller.
-    let (w, x) = unsafe { (bytes(panel, n_blocks * q7_block(H)), bytes(x, n_blocks * T * X)) };
+    let (w, x) = unsafe { (bytes(panel, n_blocks * q7_block::<S>()), bytes(x, n_blocks * T * X)) };
     let mut sum = [[F32x4::zero(); 2]; T];
-    for (w, x) in w.chunks_exact(q7_block(H)).zip(x.chunks_exact(T * X)) {
-        affine_block::<T, H>(w, x, dots, &mut sum);
+    for (w, x) in w.chunks_exact(q7_block::<S>()).zip(x.chunks_exact(T * X)) {
+        affine_block::<T, S>(w, x, dots, &mut sum);
     }
     sum
 }
 
-/// One block: sum += d·(Σ q·x) + m·s, part by part.
+/// One block, part by part: sum += d·(Σ q·x) + m·s, or d·(Σ q·x - centre · Σ x).
 #[inline(always)]
-fn affine_block<const T: usize, const H: usize>(w: &[u8], x: &[u8], dots: Dots, sum: &mut Tile<T>) {
+fn affine_block<const T: usize, S: Scales>(w: &[u8], x: &[u8], dots: Dots, sum: &mut Tile<T>) {
+    let h = S::PARTS;
     let (q, scales) = w.split_at(BLOCK * PANEL_ROWS);
     for (sum, x) in sum.iter_mut().zip(x.chunks_exact(X)) {
         let [dx, s, s_second] = scales_of(x);
-        for part in 0..H {
-            let q = &q[part * q.len() / H..][..q.len() / H];
-            let x = &x[part * BLOCK / H..][..BLOCK / H];
-            let scales = &scales[part * 4 * PANEL_ROWS..];
-            let (d, m) = (rows_of(scales, 0), rows_of(scales, PANEL_ROWS));
-            let s = match (H, part) {
-                (1, _) => s,
-                (_, 0) => s - s_second,
-                _ => s_second,
-            };
-            let (dots, dx, s) = (to_f32(dots(q, x)), F32x4::splat(dx), F32x4::splat(s));
+        let sums = sums_of(x);
+        for part in 0..h {
+            let q = &q[part * q.len() / h..][..q.len() / h];
+            let x = &x[part * BLOCK / h..][..BLOCK / h];
+            let scales = &scales[part * S::BYTES / h..];
+            let x_sum = if h == 1 { sums[0] + sums[1] } else { sums[part] };
+            let start = if S::MINIMA { 0 } else { -x_sum << S::CENTRE_LOG2 };
+            let d = rows_of(scales, 0);
+            let (dots, dx) = (to_f32(dots(q, x).map(|dot| dot + start)), F32x4::splat(dx));
             for i in 0..2 {
-                sum[i] = m[i].mul_add(s, dots[i].mul_add(d[i].mul(dx), sum[i]));
+                sum[i] = dots[i].mul_add(d[i].mul(dx), sum[i]);
+            }
+            if S::MINIMA {
+                let s = match (h, part) {
+                    (1, _) => s,
+                    (_, 0) => s - s_second,
+                    _ => s_second,
+                };
+                let m = rows_of(scales, PANEL_ROWS);
+                for i in 0..2 {
+                    sum[i] = m[i].mul_add(F32x4::splat(s), sum[i]);
+                }
             }
         }
     }
@@ -233,13 +246,24 @@ fn dots_q4(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
     core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().map(|&l| l as i32).sum())
 }
 
+/// The same for bytes without a sign.
+#[inline(always)]
+fn dots_q7(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    dots(w, x, |w| w as i16) // |w·x| ≤ 255 · 127
+}
+
 /// The same for weights of i8.
 #[inline(always)]
 fn dots_q8(w: &[u8], x: &[u8]) -> [i32; PANEL_ROWS] {
+    dots(w, x, |w| w as i8 as i16) // |w·x| ≤ 128 · 127
+}
+
+#[inline(always)]
+fn dots(w: &[u8], x: &[u8], weight: impl Fn(u8) -> i16) -> [i32; PANEL_ROWS] {
     let mut lanes = [0i32; PANEL_ROWS * GROUP];
     for (w, x) in groups(w, x) {
         for i in 0..lanes.len() {
-            lanes[i] += (w[i] as i8 as i16).wrapping_mul(x[i]) as i32; // |w·x| ≤ 128 · 127
+            lanes[i] += weight(w[i]).wrapping_mul(x[i]) as i32;
         }
     }
     core::array::from_fn(|r| lanes[GROUP * r..][..GROUP].iter().sum())
@@ -256,6 +280,12 @@ fn groups<'a>(
         let x = x.map(|x| x as i8 as i16);
         (w, core::array::from_fn(|i| x[i % GROUP]))
     })
+}
+
+/// Σq of either half of a block of activations.
+fn sums_of(x: &[u8]) -> [i32; 2] {
+    let words = x[BLOCK + 12..].as_chunks().0;
+    [0, 1].map(|i| i32::from_le_bytes(words[i]))
 }
 
 fn scales_of(x: &[u8]) -> [f32; 3] {

@@ -16,7 +16,7 @@ use super::lanes::{
     Affine, Q4_D, Q7_D, Q8_D, QuantisedBlock, X_SCALE, finish, load, put_f32, quantise_block,
     scatter4, splat4, store, table4_unpack, to_f32,
 };
-use super::level::{Level, Q8_BLOCK, Tile, block_of, q4_block, q4_unpacked, q7_block};
+use super::level::{Level, Q8_BLOCK, Scales, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
@@ -44,7 +44,8 @@ impl Level for Simd128 {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
                 put_pairs::<T>(&q, if T == 1 { Q4_REST } else { ONE }, out, t);
-                let q = QuantisedBlock { d: q.d / DOT_SCALE, ..q };
+                let [sum, sum_second] = [q.sum, q.sum_second].map(|sum| sum * DOT_SCALE as i32);
+                let q = QuantisedBlock { d: q.d / DOT_SCALE, sum, sum_second, ..q };
                 Affine::put::<T>(&q, &mut out[2 * BLOCK * T..], t);
             }
         }
@@ -66,7 +67,7 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q4_rows<const H: usize, const P: usize>(
+    unsafe fn q4_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
@@ -74,14 +75,14 @@ impl Level for Simd128 {
         let nibbles = Nibbles::new();
         let (mut w, mut x) = (panels, x);
         let mut sum = [[F32x4::zero(); 2]; P];
-        let rounds = black_box(4 / H); // hidden, so that LLVM does not unroll into spills
+        let rounds = black_box(4 / S::PARTS); // hidden, so that LLVM does not unroll into spills
         let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
                 let (mut q, mut xq) = (w, x);
-                for part in 0..H {
-                    let mut acc = [[i32x4_splat(0); 2]; P];
+                for part in 0..S::PARTS {
+                    let mut acc = [[Affine::start::<1, S>(x.add(2 * BLOCK), 0, part); 2]; P];
                     for _ in 0..rounds {
                         let x = [0, 4, 8, 12].map(|at| splat4(xq, at));
                         for (q, acc) in q.iter_mut().zip(&mut acc) {
@@ -96,11 +97,11 @@ impl Level for Simd128 {
                     }
                     for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
                         let x = x.add(2 * BLOCK);
-                        let scales = Affine::of::<1, H>(reader, w.add(Q4_D), x, 0, part);
+                        let scales = Affine::of::<1, S>(reader, w.add(Q4_D), x, 0, part);
                         *sum = scales.add(acc, *sum);
                     }
                 }
-                w = w.map(|w| w.add(q4_block(H)));
+                w = w.map(|w| w.add(q4_block::<S>()));
                 x = x.add(Self::AFFINE_X);
             }
         }
@@ -108,13 +109,13 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q4_unpack<const H: usize>(panel: *const u8, n_blocks: usize, out: *mut u8) {
+    unsafe fn q4_unpack<S: Scales>(panel: *const u8, n_blocks: usize, out: *mut u8) {
         let nibbles = Nibbles::new();
         for b in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
-                let w = panel.add(b * q4_block(H));
-                let out = out.add(b * q4_unpacked::<Self>(H));
+                let w = panel.add(b * q4_block::<S>());
+                let out = out.add(b * q4_unpacked::<Self, S>());
                 for i in 0..8 {
                     // Group i/2, half i%2: four column pairs, 32 bytes apart.
                     let out = out.add(128 * (i / 2) + 16 * (i % 2));
@@ -124,7 +125,7 @@ impl Level for Simd128 {
                     store(out, 64, c);
                     store(out, 96, i16x8_shl(d, 8));
                 }
-                for i in 0..2 * H {
+                for i in 0..S::BYTES / 16 {
                     store(out, UNPACKED_D + 16 * i, load(w, Q4_D + 16 * i));
                 }
             }
@@ -132,21 +133,18 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q4_tile4<const H: usize>(
-        unpacked: *const u8,
-        x: *const u8,
-        n_blocks: usize,
-    ) -> Tile<4> {
+    unsafe fn q4_tile4<S: Scales>(unpacked: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         let (mut w, mut x) = (unpacked, x);
         let mut sum = [[F32x4::zero(); 2]; 4];
-        let pairs = black_box(BLOCK / 2 / H);
+        let pairs = black_box(BLOCK / 2 / S::PARTS);
         let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
                 let (mut q, mut xq) = (w, x);
-                for part in 0..H {
-                    let mut acc = [[i32x4_splat(0); 2]; 4];
+                for part in 0..S::PARTS {
+                    let start = |t| Affine::start::<4, S>(x.add(8 * BLOCK), t, part);
+                    let mut acc = [0, 1, 2, 3].map(|t| [start(t); 2]);
                     for _ in 0..pairs {
                         let (w0, w1) = (load(q, 0), load(q, 16));
                         for (t, acc) in acc.iter_mut().enumerate() {
@@ -158,11 +156,11 @@ impl Level for Simd128 {
                     }
                     for t in 0..4 {
                         let x = x.add(8 * BLOCK);
-                        let scales = Affine::of::<4, H>(reader, w.add(UNPACKED_D), x, t, part);
+                        let scales = Affine::of::<4, S>(reader, w.add(UNPACKED_D), x, t, part);
                         sum[t] = scales.add(acc[t], sum[t]);
                     }
                 }
-                w = w.add(q4_unpacked::<Self>(H));
+                w = w.add(q4_unpacked::<Self, S>());
                 x = x.add(4 * Self::AFFINE_X);
             }
         }
@@ -170,7 +168,7 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q7_rows<const H: usize, const P: usize>(
+    unsafe fn q7_rows<S: Scales, const P: usize>(
         panels: [*const u8; P],
         x: *const u8,
         n_blocks: usize,
@@ -178,14 +176,14 @@ impl Level for Simd128 {
         let low = opaque(i16x8_splat(0xff));
         let (mut w, mut x) = (panels, x);
         let mut sum = [[F32x4::zero(); 2]; P];
-        let rounds = black_box(4 / H);
+        let rounds = black_box(4 / S::PARTS);
         let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
                 let (mut q, mut xq) = (w, x);
-                for part in 0..H {
-                    let mut acc = [[i32x4_splat(0); 2]; P];
+                for part in 0..S::PARTS {
+                    let mut acc = [[Affine::start::<1, S>(x.add(2 * BLOCK), 0, part); 2]; P];
                     for _ in 0..rounds {
                         // Odd weights as they stand: 256·odd + even, of which even·x_odd is
                         // taken back in the other product.
@@ -205,11 +203,11 @@ impl Level for Simd128 {
                     }
                     for ((w, acc), sum) in w.iter().zip(acc).zip(&mut sum) {
                         let x = x.add(2 * BLOCK);
-                        let scales = Affine::of::<1, H>(reader, w.add(Q7_D), x, 0, part);
+                        let scales = Affine::of::<1, S>(reader, w.add(Q7_D), x, 0, part);
                         *sum = scales.add(acc, *sum);
                     }
                 }
-                w = w.map(|w| w.add(q7_block(H)));
+                w = w.map(|w| w.add(q7_block::<S>()));
                 x = x.add(Self::AFFINE_X);
             }
         }
@@ -217,18 +215,19 @@ impl Level for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn q7_tile4<const H: usize>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
+    unsafe fn q7_tile4<S: Scales>(panel: *const u8, x: *const u8, n_blocks: usize) -> Tile<4> {
         let high = opaque(i16x8_splat(0x7f00));
         let (mut w, mut x) = (panel, x);
         let mut sum = [[F32x4::zero(); 2]; 4];
-        let rounds = black_box(4 / H);
+        let rounds = black_box(4 / S::PARTS);
         let reader = HalfReader::new();
         for _ in 0..n_blocks {
             // SAFETY: the caller gives n_blocks blocks of each.
             unsafe {
                 let (mut q, mut xq) = (w, x);
-                for part in 0..H {
-                    let mut acc = [[i32x4_splat(0); 2]; 4];
+                for part in 0..S::PARTS {
+                    let start = |t| Affine::start::<4, S>(x.add(8 * BLOCK), t, part);
+                    let mut acc = [0, 1, 2, 3].map(|t| [start(t); 2]);
                     for _ in 0..rounds {
                         for g in 0..2 {
                             let w = [load(q, 32 * g), load(q, 32 * g + 16)];
@@ -247,11 +246,11 @@ impl Level for Simd128 {
                     }
                     for t in 0..4 {
                         let x = x.add(8 * BLOCK);
-                        let scales = Affine::of::<4, H>(reader, w.add(Q7_D), x, t, part);
+                        let scales = Affine::of::<4, S>(reader, w.add(Q7_D), x, t, part);
                         sum[t] = scales.add(acc[t], sum[t]);
                     }
                 }
-                w = w.add(q7_block(H));
+                w = w.add(q7_block::<S>());
                 x = x.add(4 * Self::AFFINE_X);
             }
         }

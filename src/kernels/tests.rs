@@ -4,7 +4,7 @@
 
 use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
-use super::level::Level;
+use super::level::{Centred, Level, Minima};
 use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 use super::recurrent::{add_products, delta_rule};
 use super::row::{
@@ -84,11 +84,12 @@ const fn format(dtype: GgmlType, len: usize, bytes: usize, scales: &'static [usi
 }
 
 /// One for each integer layout, and more where they differ in their minima.
-const FORMATS: [Format; 8] = [
+const FORMATS: [Format; 9] = [
     format(GgmlType::Q4_0, 32, 18, &[0]),
     format(GgmlType::Q4_1, 32, 20, &[0, 2]),
     format(GgmlType::Q4_K, 256, 144, &[0, 2]),
     format(GgmlType::Q3_K, 256, 110, &[108]),
+    format(GgmlType::Q5_0, 32, 22, &[0]),
     format(GgmlType::Q5_1, 32, 24, &[0, 2]),
     format(GgmlType::Q6_K, 256, 210, &[208]),
     Format { bounds: [0x80, 0x7f], ..format(GgmlType::Q8_0, 32, 34, &[0]) },
@@ -125,10 +126,14 @@ fn packed(
 /// `[n_tokens, panels · 8]`, added to `start`.
 fn run<L: Level>(w: &Packed, x: &[f32], n_tokens: usize, start: f32) -> Vec<f32> {
     match w.layout() {
-        Layout::Q4 => multiply::<L, Q4<1>>(w, x, n_tokens, start),
-        Layout::Q4Halves => multiply::<L, Q4<2>>(w, x, n_tokens, start),
-        Layout::Q7 => multiply::<L, Q7<1>>(w, x, n_tokens, start),
-        Layout::Q7Halves => multiply::<L, Q7<2>>(w, x, n_tokens, start),
+        Layout::Q4 => multiply::<L, Q4<Minima<1>>>(w, x, n_tokens, start),
+        Layout::Q4Halves => multiply::<L, Q4<Minima<2>>>(w, x, n_tokens, start),
+        Layout::Q4Centred => multiply::<L, Q4<Centred<1, 3>>>(w, x, n_tokens, start),
+        Layout::Q5Centred => multiply::<L, Q7<Centred<1, 4>>>(w, x, n_tokens, start),
+        Layout::Q6Centred => multiply::<L, Q7<Centred<2, 5>>>(w, x, n_tokens, start),
+        Layout::Q8Centred => multiply::<L, Q7<Centred<1, 7>>>(w, x, n_tokens, start),
+        Layout::Q7 => multiply::<L, Q7<Minima<1>>>(w, x, n_tokens, start),
+        Layout::Q7Halves => multiply::<L, Q7<Minima<2>>>(w, x, n_tokens, start),
         Layout::Q8 => multiply::<L, Q8>(w, x, n_tokens, start),
         Layout::Table4(Table::Iq4) => multiply::<L, Table4<Iq4>>(w, x, n_tokens, start),
         Layout::Table4(_) => unreachable!("its kernels are the same"),
@@ -208,6 +213,10 @@ fn sweep(mut check: impl FnMut(&Packed, &[f32], usize, &str)) {
 #[cfg(target_arch = "wasm32")]
 fn equals_scalar<L: Level>() {
     sweep(|w, x, n_tokens, what| {
+        // Only such levels meet bytes beyond 127: see `layout_of`.
+        if w.layout() == Layout::Q8Centred && !L::takes_bytes() {
+            return;
+        }
         for start in [0.0, 1.5] {
             let found = run::<L>(w, x, n_tokens, start);
             let twin = run::<Scalar>(w, x, n_tokens, start);

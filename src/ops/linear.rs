@@ -3,8 +3,8 @@
 use super::activations::Activations;
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Columns, FloatWeight, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights,
-    gemm, gemm_float, gemv, gemv_float,
+    BLOCK, Best, Centred, Columns, FloatWeight, Minima, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe,
+    Table4, Weights, gemm, gemm_float, gemv, gemv_float,
 };
 use crate::kv_cache::filled;
 use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
@@ -29,7 +29,7 @@ impl Scratch {
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub(crate) fn new(n_threads: usize, max_width: usize) -> Result<Scratch> {
-        const BLOCK_BYTES: usize = <Q4<2> as Weights<Best>>::SCRATCH;
+        const BLOCK_BYTES: usize = <Q4<Minima<2>> as Weights<Best>>::SCRATCH;
         const { assert!(BLOCK_BYTES >= <Table4<Iq4> as Weights<Best>>::SCRATCH) };
         let bytes = max_width.div_ceil(BLOCK) * BLOCK_BYTES;
         Ok(Scratch(PerThread::new(n_threads, || filled(bytes))?))
@@ -76,10 +76,14 @@ fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add
     let rows = y.columns();
     let panels = w.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS);
     match w.layout() {
-        Layout::Q4 => integer::<Q4<1>>(panels, x.affine(), y, scratch, add),
-        Layout::Q4Halves => integer::<Q4<2>>(panels, x.affine(), y, scratch, add),
-        Layout::Q7 => integer::<Q7<1>>(panels, x.affine(), y, scratch, add),
-        Layout::Q7Halves => integer::<Q7<2>>(panels, x.affine(), y, scratch, add),
+        Layout::Q4 => integer::<Q4<Minima<1>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q4Halves => integer::<Q4<Minima<2>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q4Centred => integer::<Q4<Centred<1, 3>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q5Centred => integer::<Q7<Centred<1, 4>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q6Centred => integer::<Q7<Centred<2, 5>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q8Centred => integer::<Q7<Centred<1, 7>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q7 => integer::<Q7<Minima<1>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q7Halves => integer::<Q7<Minima<2>>>(panels, x.affine(), y, scratch, add),
         Layout::Q8 => integer::<Q8>(panels, x.symmetric(), y, scratch, add),
         Layout::Table4(Table::Iq2) => {
             integer::<Table4<Iq2>>(panels, x.symmetric(), y, scratch, add)

@@ -6,13 +6,15 @@
 //!
 //! | GGML type | layout | loss |
 //! |---|---|---|
-//! | Q4_0, Q4_1 | Q4 | none |
+//! | Q4_0 | Q4 without minima | none |
+//! | Q4_1 | Q4 | none |
 //! | Q4_K | Q4 | products of scales, rounded to f16 |
 //! | Q2_K, Q3_K | Q4 with two scales a block | as Q4_K |
-//! | Q5_0, Q5_1 | Q7 | none |
+//! | Q5_0 | Q7 without minima | none |
+//! | Q5_1 | Q7 | none |
 //! | Q5_K | Q7 | as Q4_K |
-//! | Q6_K | Q7 with two scales a block | as Q4_K |
-//! | Q8_0, Q8_1 | Q8 | none |
+//! | Q6_K | Q7 with two scales a block, without minima | as Q4_K |
+//! | Q8_0, Q8_1 | Q8; Q7 without minima where the CPU takes its bytes | none |
 //! | TQ1_0, TQ2_0, Q1_0, Q2_0 | Q4 | none |
 //! | IQ1_S, IQ3_S | Q4 | as Q4_K |
 //! | IQ1_M | Q4 with two scales a block | as Q4_K |
@@ -60,7 +62,9 @@ mod tq2_0;
 mod via_candle;
 
 use crate::gguf::GgmlType;
-use crate::kernels::{BLOCK, PANEL_ROWS, Q8_BLOCK, TABLE4_BLOCK, q4_block, q7_block};
+use crate::kernels::{
+    BLOCK, Best, Centred, Level, Minima, PANEL_ROWS, Q8_BLOCK, TABLE4_BLOCK, q4_block, q7_block,
+};
 use crate::{Error, Result};
 use affine::Bits;
 use arena::Arena;
@@ -73,6 +77,14 @@ pub(crate) enum Layout {
     Q4,
     /// 4 bits, scale and minimum for 16.
     Q4Halves,
+    /// 4 bits, 8 being zero, blocks of 32 with scale.
+    Q4Centred,
+    /// The same in bytes, 16 being zero.
+    Q5Centred,
+    /// Bytes, 32 being zero, scale for 16.
+    Q6Centred,
+    /// Bytes, 128 being zero, blocks of 32 with scale.
+    Q8Centred,
     /// 7 bits, blocks of 32 with scale and minimum.
     Q7,
     /// 7 bits, scale and minimum for 16.
@@ -96,10 +108,14 @@ pub(crate) const SUPPORTED: &str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0
 pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
     use GgmlType::*;
     Some(match dtype {
-        Q4_0 | Q4_1 | Q4_K | IQ1_S | IQ3_S | TQ1_0 | TQ2_0 | Q1_0 | Q2_0 => Layout::Q4,
+        Q4_0 => Layout::Q4Centred,
+        Q4_1 | Q4_K | IQ1_S | IQ3_S | TQ1_0 | TQ2_0 | Q1_0 | Q2_0 => Layout::Q4,
         Q2_K | Q3_K | IQ1_M => Layout::Q4Halves,
-        Q5_0 | Q5_1 | Q5_K => Layout::Q7,
-        Q6_K | IQ2_XS | IQ2_S | NVFP4 => Layout::Q7Halves,
+        Q5_0 => Layout::Q5Centred,
+        Q5_1 | Q5_K => Layout::Q7,
+        Q6_K => Layout::Q6Centred,
+        IQ2_XS | IQ2_S | NVFP4 => Layout::Q7Halves,
+        Q8_0 | Q8_1 if Best::takes_bytes() => Layout::Q8Centred,
         Q8_0 | Q8_1 => Layout::Q8,
         IQ2_XXS => Layout::Table4(Table::Iq2),
         IQ3_XXS => Layout::Table4(Table::Iq3),
@@ -116,10 +132,14 @@ impl Layout {
     /// Bytes of a panel of 8 rows: of a matrix that is in memory, they fit a `usize`.
     fn panel_bytes(self, n_cols: usize) -> usize {
         match self {
-            Layout::Q4 => n_cols / BLOCK * q4_block(1),
-            Layout::Q4Halves => n_cols / BLOCK * q4_block(2),
-            Layout::Q7 => n_cols / BLOCK * q7_block(1),
-            Layout::Q7Halves => n_cols / BLOCK * q7_block(2),
+            Layout::Q4 => n_cols / BLOCK * q4_block::<Minima<1>>(),
+            Layout::Q4Halves => n_cols / BLOCK * q4_block::<Minima<2>>(),
+            Layout::Q4Centred => n_cols / BLOCK * q4_block::<Centred<1, 3>>(),
+            Layout::Q5Centred => n_cols / BLOCK * q7_block::<Centred<1, 4>>(),
+            Layout::Q6Centred => n_cols / BLOCK * q7_block::<Centred<2, 5>>(),
+            Layout::Q8Centred => n_cols / BLOCK * q7_block::<Centred<1, 7>>(),
+            Layout::Q7 => n_cols / BLOCK * q7_block::<Minima<1>>(),
+            Layout::Q7Halves => n_cols / BLOCK * q7_block::<Minima<2>>(),
             Layout::Q8 => n_cols / BLOCK * Q8_BLOCK,
             Layout::Table4(_) => n_cols / BLOCK * TABLE4_BLOCK,
             Layout::F16 => n_cols * PANEL_ROWS * 2,
@@ -182,17 +202,17 @@ impl Packed {
             IQ2_XS => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_xs::block),
             IQ2_S => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_s::block),
             NVFP4 => affine::pack::<64, _, 2>(Seven, rows, n, out, nvfp4::block),
-            Q5_0 => affine::pack::<32, _, 1>(Seven, rows, n, out, q5_0::block),
+            Q5_0 => affine::pack_as::<Centred<1, 4>, 32, _, 1>(Seven, rows, n, out, q5_0::block),
             Q5_1 => affine::pack::<32, _, 1>(Seven, rows, n, out, q5_1::block),
             Q5_K => affine::pack::<256, _, 1>(Seven, rows, n, out, q5_k::block),
-            Q6_K => affine::pack::<256, _, 2>(Seven, rows, n, out, q6_k::block),
+            Q6_K => affine::pack_as::<Centred<2, 5>, 256, _, 2>(Seven, rows, n, out, q6_k::block),
             IQ2_XXS => table4::pack::<256, _>(Table::Iq2, rows, n, out, iq2_xxs::block),
             IQ3_XXS => table4::pack::<256, _>(Table::Iq3, rows, n, out, iq3_xxs::block),
             IQ4_NL => table4::pack::<32, _>(Table::Iq4, rows, n, out, iq4_nl::block),
             IQ4_XS => table4::pack::<256, _>(Table::Iq4, rows, n, out, iq4_xs::block),
             MXFP4 => table4::pack::<32, _>(Table::E2m1, rows, n, out, mxfp4::block),
-            Q8_0 => symmetric::pack::<32, _>(rows, n, out, q8_0::block),
-            Q8_1 => symmetric::pack::<32, _>(rows, n, out, q8_0::block_q8_1),
+            Q8_0 => q8_0::pack(self.layout, rows, n, out, q8_0::block),
+            Q8_1 => q8_0::pack(self.layout, rows, n, out, q8_0::block_q8_1),
             _ => via_candle::pack(dtype, rows, n, out)?,
         }
         Ok(())
@@ -234,10 +254,14 @@ impl Packed {
         let (panel, r) = (row / PANEL_ROWS, row % PANEL_ROWS);
         let panel = self.panels(panel..panel + 1);
         match self.layout {
-            Layout::Q4 => affine::unpack_row(Bits::Four, 1, panel, r, out),
-            Layout::Q4Halves => affine::unpack_row(Bits::Four, 2, panel, r, out),
-            Layout::Q7 => affine::unpack_row(Bits::Seven, 1, panel, r, out),
-            Layout::Q7Halves => affine::unpack_row(Bits::Seven, 2, panel, r, out),
+            Layout::Q4 => affine::unpack_row::<Minima<1>>(Bits::Four, panel, r, out),
+            Layout::Q4Halves => affine::unpack_row::<Minima<2>>(Bits::Four, panel, r, out),
+            Layout::Q4Centred => affine::unpack_row::<Centred<1, 3>>(Bits::Four, panel, r, out),
+            Layout::Q5Centred => affine::unpack_row::<Centred<1, 4>>(Bits::Seven, panel, r, out),
+            Layout::Q6Centred => affine::unpack_row::<Centred<2, 5>>(Bits::Seven, panel, r, out),
+            Layout::Q8Centred => affine::unpack_row::<Centred<1, 7>>(Bits::Seven, panel, r, out),
+            Layout::Q7 => affine::unpack_row::<Minima<1>>(Bits::Seven, panel, r, out),
+            Layout::Q7Halves => affine::unpack_row::<Minima<2>>(Bits::Seven, panel, r, out),
             Layout::Q8 => symmetric::unpack_row(panel, r, out),
             Layout::Table4(table) => table4::unpack_row(table, panel, r, out),
             Layout::F16 => float16::unpack_row(panel, r, out),

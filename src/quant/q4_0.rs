@@ -1,20 +1,20 @@
-//! Q4_0: blocks of 32 as f16 d and 16 bytes of nibbles. Weight = d·(q - 8), which is
-//! d·q + m with m = -8·d, exact in f16 as long as it does not overflow.
+//! Q4_0: blocks of 32 as f16 d and 16 bytes of nibbles. Weight = d·(q - 8).
 
-use super::q4_1::put;
-use crate::kernels::BLOCK;
-use half::f16;
+use super::q4_1::put_nibbles;
+use crate::kernels::{BLOCK, Centred, PANEL_ROWS, q4_block};
 
 const BYTES: usize = 2 + BLOCK / 2;
+const D: usize = BLOCK / 2 * PANEL_ROWS;
+const OUT: usize = q4_block::<Centred<1, 3>>();
 
 pub(super) fn pack(rows: &[u8], n_cols: usize, out: &mut [u8]) {
     let n_blocks = n_cols / BLOCK;
     for (r, row) in rows.chunks_exact(n_blocks * BYTES).enumerate() {
         let blocks = row.as_chunks::<BYTES>().0;
-        for (block, out) in blocks.iter().zip(out.as_chunks_mut().0) {
+        for (block, out) in blocks.iter().zip(out.as_chunks_mut::<OUT>().0) {
             let [d0, d1, ref q @ ..] = *block;
-            let m = f16::from_f32(-8.0 * f16::from_le_bytes([d0, d1]).to_f32());
-            put(out, r, [d0, d1], m.to_le_bytes(), q);
+            put_nibbles(out, r, q);
+            out[D + 2 * r..][..2].copy_from_slice(&[d0, d1]);
         }
     }
 }

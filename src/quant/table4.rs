@@ -1,6 +1,7 @@
 //! The layout Table4 (see `kernels::level` for its bytes): places in a table of 16 levels,
 //! with a scale for 32 columns.
 
+use super::affine::nibble;
 use crate::kernels::{BLOCK, Levels, PANEL_ROWS, TABLE4_BLOCK};
 use half::f16;
 
@@ -101,9 +102,7 @@ pub(super) fn unpack_row(table: Table, panel: &[u8], r: usize, out: &mut [f32]) 
     for (block, out) in blocks.iter().zip(out.as_chunks_mut::<BLOCK>().0) {
         let d = f16::from_le_bytes([block[D + 2 * r], block[D + 2 * r + 1]]).to_f32();
         for (column, out) in out.iter_mut().enumerate() {
-            let byte = block[(column / 8 * PANEL_ROWS + r) * 4 + column % 4];
-            let place = byte >> (column % 8 / 4 * 4) & 15;
-            *out = d * table.levels()[place as usize] as f32;
+            *out = d * table.levels()[nibble(block, r, column) as usize] as f32;
         }
     }
 }

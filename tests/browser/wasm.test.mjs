@@ -22,10 +22,10 @@ for (const variant of ["relaxed", "threads"]) {
   test(`${variant}: the dot products are there, and not unrolled`, () => {
     const [madd, i16, i32] = [MADD, DOT_I16, DOT_ADD_I32].map((opcode) => count(variant, opcode));
     assert.ok(madd >= 50, `${madd} relaxed_madd`);
-    assert.ok(i16 >= 20 && i16 <= 100, `${i16} relaxed_dot_i8x16_i7x16`);
-    // Each layout that becomes Q8 first has those of Q8 once more, attention over bytes its own for each
-    // number of rows. Unrolled, there would be four times as many.
-    assert.ok(i32 >= 50 && i32 <= 700, `${i32} relaxed_dot_i8x16_i7x16_add`);
+    assert.ok(i16 >= 20 && i16 <= 150, `${i16} relaxed_dot_i8x16_i7x16`);
+    // Each kind of scales has kernels of its own, each layout that becomes Q8 first has those of Q8 once
+    // more, attention over bytes its own for each number of rows. Unrolled, there would be four times as many.
+    assert.ok(i32 >= 50 && i32 <= 900, `${i32} relaxed_dot_i8x16_i7x16_add`);
   });
 }
 
