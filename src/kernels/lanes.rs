@@ -31,14 +31,16 @@ impl Affine {
     /// same three of -Σq.
     pub(crate) const BYTES: usize = 28;
 
-    /// Writes a token's part behind a block of `T` tokens.
+    /// Writes a token's part behind a block of `T` tokens. `dots`: how many times too large the
+    /// level's integer sums are.
     #[inline(always)]
-    pub(crate) fn put<const T: usize>(q: &QuantisedBlock, out: &mut [u8], t: usize) {
-        for (i, value) in [q.d, q.s, q.s - q.s_second, q.s_second].into_iter().enumerate() {
-            put_f32(out, 4 * (i * T + t), value * X_SCALE);
+    pub(crate) fn put<const T: usize>(q: &QuantisedBlock, dots: i32, out: &mut [u8], t: usize) {
+        put_f32(out, 4 * t, q.d * (X_SCALE / dots as f32));
+        for (i, value) in [q.s, q.s - q.s_second, q.s_second].into_iter().enumerate() {
+            put_f32(out, 4 * ((1 + i) * T + t), value * X_SCALE);
         }
         for (i, sum) in [q.sum, q.sum - q.sum_second, q.sum_second].into_iter().enumerate() {
-            out[4 * ((4 + i) * T + t)..][..4].copy_from_slice(&(-sum).to_le_bytes());
+            out[4 * ((4 + i) * T + t)..][..4].copy_from_slice(&(-dots * sum).to_le_bytes());
         }
     }
 

@@ -7,16 +7,16 @@
 //!   then, for each part, 8 f16 scales d and 8 f16 minima m. Weight = d·q + m, q in 0..16;
 //!   without minima ([`Centred`]) d·(q - centre).
 //! - **Q7**: for g in 0..8, for half in 0..2, 4 rows × 4 columns `4g + c` of bytes; then
-//!   scales as in Q4. Weight = d·q + m, q in 0..128; or d·(q - centre).
+//!   scales as in Q4. Weight = d·q + m, q in 0..128; or d·(q - centre), q in 0..256 where
+//!   the level [takes bytes](Level::takes_bytes).
 //! - **Q8**: bytes as in Q7, but i8; then 8 f16 scales and 8 i16 sums of the row's 32
 //!   weights. Weight = d·q.
 //! - **Table4**: nibbles as in Q4, scales and sums as in Q8. Weight = d·levels[q], an i8.
 //!
 //! Activations are quantised per block of 32 to x ≈ d·q, q in -127..=127 (round to
 //! nearest, ties to even), in panels of `T` tokens (1 for GEMV, 4 for GEMM). There are
-//! two forms: *affine*, for weights with a minimum (Q4, Q7), which also has d·Σq of the
-//! whole block and of its second half, and Σq of each, and *symmetric*, for those without (Q8). How a
-//! level lays them out is its own affair.
+//! two forms: *affine*, for Q4 and Q7, which also has d·Σq and Σq of the whole block and of
+//! its halves, and *symmetric*, for Q8 and Table4. How a level lays them out is its own affair.
 
 use super::f32x4::F32x4;
 use super::{BLOCK, PANEL_ROWS};
@@ -49,6 +49,12 @@ impl<const H: usize, const LOG2: u32> Scales for Centred<H, LOG2> {
     const MINIMA: bool = false;
     const CENTRE_LOG2: u32 = LOG2;
 }
+
+/// Those of Q4_0, 16 of Q5_0, 32 of Q6_K, with a scale for 16 columns, and 128 of Q8_0.
+pub(crate) type Centred8 = Centred<1, 3>;
+pub(crate) type Centred16 = Centred<1, 4>;
+pub(crate) type Centred32 = Centred<2, 5>;
+pub(crate) type Centred128 = Centred<1, 7>;
 
 /// Bytes of a Q4 block of one panel.
 pub(crate) const fn q4_block<S: Scales>() -> usize {

@@ -40,7 +40,8 @@ pub(crate) use attend_q8::{
 };
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{
-    Centred, Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK, q4_block, q7_block,
+    Centred8, Centred16, Centred32, Centred128, Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK,
+    q4_block, q7_block,
 };
 pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 pub(crate) use recurrent::{add_products, delta_rule};

@@ -1,7 +1,8 @@
 //! Relaxed SIMD: 8-bit dot products.
 //!
 //! What a second operand's byte beyond 0..=127 means is the engine's choice. Nibbles and Q7
-//! keep below. For Q8 the choice is looked at ([`dot_instruction`]), and activations are
+//! keep below, unless bytes are known to have no sign ([`Level::takes_bytes`]).
+//! For Q8 the choice is looked at ([`dot_instruction`]), and activations are
 //! written so that it does not matter: as they are where bytes are signed, plus 128 where
 //! they are not. The integers that come out are the same.
 //!
@@ -40,7 +41,7 @@ impl Level for Relaxed {
                 let q = quantise_block(block_of(x, stride, t, b));
                 scatter4::<T>(q.q[0], out, t);
                 scatter4::<T>(q.q[1], &mut out[16 * T..], t);
-                Affine::put::<T>(&q, &mut out[BLOCK * T..], t);
+                Affine::put::<T>(&q, 1, &mut out[BLOCK * T..], t);
             }
         }
     }
@@ -201,7 +202,7 @@ unsafe fn q4_rows<S: Scales, const SHORT: bool, const P: usize>(
     finish(sum)
 }
 
-/// The same for weights that are bytes in 0..=127.
+/// The same for weights that are bytes in 0..=127, or up to 255 where the level takes them.
 ///
 /// # Safety
 /// As [`Level::q7_rows`], for each panel.
@@ -291,7 +292,7 @@ unsafe fn byte_tile<S: Scales, const SHORT: bool>(
     finish(sum.0)
 }
 
-/// `acc + a·b`, products of a (i8) and b (0..=127): four summed into each i32, or two into
+/// `acc + a·b`, products of a (i8) and b (0..=127, or what the engine takes): four summed into each i32, or two into
 /// each i16.
 #[inline(always)]
 pub(super) fn dot<const SHORT: bool>(a: v128, b: v128, acc: v128) -> v128 {

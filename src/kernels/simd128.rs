@@ -27,7 +27,7 @@ pub(crate) struct Simd128;
 /// The same in Q4 unpacked to i16.
 const UNPACKED_D: usize = 2 * BLOCK * PANEL_ROWS;
 /// What sums of integers are multiplied by. The scales of activations are divided by it.
-const DOT_SCALE: f32 = 256.0;
+const DOT_SCALE: i32 = 256;
 /// What one token's activations carry of it, for each two pairs of a group: i16 holds no more
 /// than 256 · 127, and of a lane's nibbles only the highest, which has the sign's bit, is shifted
 /// down. Of four tokens the weights carry all of it, as they are taken apart once for them.
@@ -44,9 +44,7 @@ impl Level for Simd128 {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
                 put_pairs::<T>(&q, if T == 1 { Q4_REST } else { ONE }, out, t);
-                let [sum, sum_second] = [q.sum, q.sum_second].map(|sum| sum * DOT_SCALE as i32);
-                let q = QuantisedBlock { d: q.d / DOT_SCALE, sum, sum_second, ..q };
-                Affine::put::<T>(&q, &mut out[2 * BLOCK * T..], t);
+                Affine::put::<T>(&q, DOT_SCALE, &mut out[2 * BLOCK * T..], t);
             }
         }
     }
@@ -61,7 +59,7 @@ impl Level for Simd128 {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
                 put_pairs::<T>(&q, ONE, out, t);
-                put_f32(out, 2 * BLOCK * T + 4 * t, q.d / DOT_SCALE * X_SCALE);
+                put_f32(out, 2 * BLOCK * T + 4 * t, q.d * (X_SCALE / DOT_SCALE as f32));
             }
         }
     }

@@ -20,11 +20,16 @@ impl Forms {
         let mut forms = Forms::default();
         for layout in layouts {
             match layout {
+                Layout::Q4
+                | Layout::Q4Halves
+                | Layout::Q4Centred
+                | Layout::Q7
+                | Layout::Q7Halves
+                | Layout::Q5Centred
+                | Layout::Q6Centred
+                | Layout::Q8Centred => forms.affine = true,
                 Layout::Q8 | Layout::Table4(_) => forms.symmetric = true,
                 Layout::F16 | Layout::F32 => {}
-                Layout::Q4 | Layout::Q4Halves | Layout::Q4Centred => forms.affine = true,
-                Layout::Q7 | Layout::Q7Halves | Layout::Q5Centred => forms.affine = true,
-                Layout::Q6Centred | Layout::Q8Centred => forms.affine = true,
             }
         }
         forms

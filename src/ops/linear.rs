@@ -3,8 +3,8 @@
 use super::activations::Activations;
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Centred, Columns, FloatWeight, Minima, PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe,
-    Table4, Weights, gemm, gemm_float, gemv, gemv_float,
+    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Columns, FloatWeight, Minima,
+    PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights, gemm, gemm_float, gemv, gemv_float,
 };
 use crate::kv_cache::filled;
 use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
@@ -78,10 +78,10 @@ fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add
     match w.layout() {
         Layout::Q4 => integer::<Q4<Minima<1>>>(panels, x.affine(), y, scratch, add),
         Layout::Q4Halves => integer::<Q4<Minima<2>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q4Centred => integer::<Q4<Centred<1, 3>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q5Centred => integer::<Q7<Centred<1, 4>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q6Centred => integer::<Q7<Centred<2, 5>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q8Centred => integer::<Q7<Centred<1, 7>>>(panels, x.affine(), y, scratch, add),
+        Layout::Q4Centred => integer::<Q4<Centred8>>(panels, x.affine(), y, scratch, add),
+        Layout::Q5Centred => integer::<Q7<Centred16>>(panels, x.affine(), y, scratch, add),
+        Layout::Q6Centred => integer::<Q7<Centred32>>(panels, x.affine(), y, scratch, add),
+        Layout::Q8Centred => integer::<Q7<Centred128>>(panels, x.affine(), y, scratch, add),
         Layout::Q7 => integer::<Q7<Minima<1>>>(panels, x.affine(), y, scratch, add),
         Layout::Q7Halves => integer::<Q7<Minima<2>>>(panels, x.affine(), y, scratch, add),
         Layout::Q8 => integer::<Q8>(panels, x.symmetric(), y, scratch, add),

@@ -15,9 +15,9 @@ pub(super) struct Block<const H: usize> {
 /// How the integers of a block are kept.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Bits {
-    /// In Q4.
+    /// As nibbles, in Q4.
     Four,
-    /// In Q7.
+    /// As bytes, in Q7.
     Seven,
 }
 
@@ -50,6 +50,7 @@ pub(super) fn pack_as<S: Scales, const LEN: usize, const BYTES: usize, const H: 
     out: &mut [u8],
     read: impl Fn(&[u8; BYTES], usize) -> Block<H>,
 ) {
+    const { assert!(H == S::PARTS) };
     let out_bytes = bits.bytes() + S::BYTES;
     for (r, row) in rows.chunks_exact(n_cols / LEN * BYTES).enumerate() {
         let mut out = out.chunks_exact_mut(out_bytes);

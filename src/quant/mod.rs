@@ -63,7 +63,8 @@ mod via_candle;
 
 use crate::gguf::GgmlType;
 use crate::kernels::{
-    BLOCK, Best, Centred, Level, Minima, PANEL_ROWS, Q8_BLOCK, TABLE4_BLOCK, q4_block, q7_block,
+    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Level, Minima, PANEL_ROWS, Q8_BLOCK,
+    TABLE4_BLOCK, q4_block, q7_block,
 };
 use crate::{Error, Result};
 use affine::Bits;
@@ -77,13 +78,13 @@ pub(crate) enum Layout {
     Q4,
     /// 4 bits, scale and minimum for 16.
     Q4Halves,
-    /// 4 bits, 8 being zero, blocks of 32 with scale.
+    /// 4 bits, 8 being zero, blocks of 32 with scale: Q4_0.
     Q4Centred,
-    /// The same in bytes, 16 being zero.
+    /// Bytes, 16 being zero, blocks of 32 with scale: Q5_0.
     Q5Centred,
-    /// Bytes, 32 being zero, scale for 16.
+    /// Bytes, 32 being zero, scale for 16: Q6_K.
     Q6Centred,
-    /// Bytes, 128 being zero, blocks of 32 with scale.
+    /// Bytes, 128 being zero, blocks of 32 with scale: Q8_0 where the level takes bytes.
     Q8Centred,
     /// 7 bits, blocks of 32 with scale and minimum.
     Q7,
@@ -128,16 +129,24 @@ pub(crate) fn layout_of(dtype: GgmlType) -> Option<Layout> {
     })
 }
 
+/// Whether matrices of this type may lie so: Q8_0's in either of two ways.
+fn holds(layout: Layout, dtype: GgmlType) -> bool {
+    match dtype {
+        GgmlType::Q8_0 | GgmlType::Q8_1 => matches!(layout, Layout::Q8 | Layout::Q8Centred),
+        _ => layout_of(dtype) == Some(layout),
+    }
+}
+
 impl Layout {
     /// Bytes of a panel of 8 rows: of a matrix that is in memory, they fit a `usize`.
     fn panel_bytes(self, n_cols: usize) -> usize {
         match self {
             Layout::Q4 => n_cols / BLOCK * q4_block::<Minima<1>>(),
             Layout::Q4Halves => n_cols / BLOCK * q4_block::<Minima<2>>(),
-            Layout::Q4Centred => n_cols / BLOCK * q4_block::<Centred<1, 3>>(),
-            Layout::Q5Centred => n_cols / BLOCK * q7_block::<Centred<1, 4>>(),
-            Layout::Q6Centred => n_cols / BLOCK * q7_block::<Centred<2, 5>>(),
-            Layout::Q8Centred => n_cols / BLOCK * q7_block::<Centred<1, 7>>(),
+            Layout::Q4Centred => n_cols / BLOCK * q4_block::<Centred8>(),
+            Layout::Q5Centred => n_cols / BLOCK * q7_block::<Centred16>(),
+            Layout::Q6Centred => n_cols / BLOCK * q7_block::<Centred32>(),
+            Layout::Q8Centred => n_cols / BLOCK * q7_block::<Centred128>(),
             Layout::Q7 => n_cols / BLOCK * q7_block::<Minima<1>>(),
             Layout::Q7Halves => n_cols / BLOCK * q7_block::<Minima<2>>(),
             Layout::Q8 => n_cols / BLOCK * Q8_BLOCK,
@@ -175,7 +184,7 @@ impl Packed {
     /// Packs rows `8·panel ..` from `rows`, whole rows as the file has them: 8, or those
     /// that are left.
     pub(crate) fn pack_panel(&mut self, dtype: GgmlType, panel: usize, rows: &[u8]) -> Result<()> {
-        debug_assert_eq!(layout_of(dtype), Some(self.layout));
+        debug_assert!(holds(self.layout, dtype));
         let bytes = self.layout.panel_bytes(self.n_cols);
         let out = &mut self.data.bytes_mut()[panel * bytes..][..bytes];
         let n = self.n_cols;
@@ -202,10 +211,10 @@ impl Packed {
             IQ2_XS => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_xs::block),
             IQ2_S => affine::pack::<256, _, 2>(Seven, rows, n, out, iq2_s::block),
             NVFP4 => affine::pack::<64, _, 2>(Seven, rows, n, out, nvfp4::block),
-            Q5_0 => affine::pack_as::<Centred<1, 4>, 32, _, 1>(Seven, rows, n, out, q5_0::block),
+            Q5_0 => affine::pack_as::<Centred16, 32, _, 1>(Seven, rows, n, out, q5_0::block),
             Q5_1 => affine::pack::<32, _, 1>(Seven, rows, n, out, q5_1::block),
             Q5_K => affine::pack::<256, _, 1>(Seven, rows, n, out, q5_k::block),
-            Q6_K => affine::pack_as::<Centred<2, 5>, 256, _, 2>(Seven, rows, n, out, q6_k::block),
+            Q6_K => affine::pack_as::<Centred32, 256, _, 2>(Seven, rows, n, out, q6_k::block),
             IQ2_XXS => table4::pack::<256, _>(Table::Iq2, rows, n, out, iq2_xxs::block),
             IQ3_XXS => table4::pack::<256, _>(Table::Iq3, rows, n, out, iq3_xxs::block),
             IQ4_NL => table4::pack::<32, _>(Table::Iq4, rows, n, out, iq4_nl::block),
@@ -256,10 +265,10 @@ impl Packed {
         match self.layout {
             Layout::Q4 => affine::unpack_row::<Minima<1>>(Bits::Four, panel, r, out),
             Layout::Q4Halves => affine::unpack_row::<Minima<2>>(Bits::Four, panel, r, out),
-            Layout::Q4Centred => affine::unpack_row::<Centred<1, 3>>(Bits::Four, panel, r, out),
-            Layout::Q5Centred => affine::unpack_row::<Centred<1, 4>>(Bits::Seven, panel, r, out),
-            Layout::Q6Centred => affine::unpack_row::<Centred<2, 5>>(Bits::Seven, panel, r, out),
-            Layout::Q8Centred => affine::unpack_row::<Centred<1, 7>>(Bits::Seven, panel, r, out),
+            Layout::Q4Centred => affine::unpack_row::<Centred8>(Bits::Four, panel, r, out),
+            Layout::Q5Centred => affine::unpack_row::<Centred16>(Bits::Seven, panel, r, out),
+            Layout::Q6Centred => affine::unpack_row::<Centred32>(Bits::Seven, panel, r, out),
+            Layout::Q8Centred => affine::unpack_row::<Centred128>(Bits::Seven, panel, r, out),
             Layout::Q7 => affine::unpack_row::<Minima<1>>(Bits::Seven, panel, r, out),
             Layout::Q7Halves => affine::unpack_row::<Minima<2>>(Bits::Seven, panel, r, out),
             Layout::Q8 => symmetric::unpack_row(panel, r, out),

@@ -1,11 +1,11 @@
 //! Q4_0: blocks of 32 as f16 d and 16 bytes of nibbles. Weight = d·(q - 8).
 
 use super::q4_1::put_nibbles;
-use crate::kernels::{BLOCK, Centred, PANEL_ROWS, q4_block};
+use crate::kernels::{BLOCK, Centred8, PANEL_ROWS, q4_block};
 
 const BYTES: usize = 2 + BLOCK / 2;
 const D: usize = BLOCK / 2 * PANEL_ROWS;
-const OUT: usize = q4_block::<Centred<1, 3>>();
+const OUT: usize = q4_block::<Centred8>();
 
 pub(super) fn pack(rows: &[u8], n_cols: usize, out: &mut [u8]) {
     let n_blocks = n_cols / BLOCK;

@@ -8,7 +8,7 @@ pub(super) const BYTES: usize = 2 + 4 + BLOCK / 2;
 
 pub(super) fn block(bytes: &[u8; BYTES], _: usize) -> Block<1> {
     let d = half_at(bytes, 0);
-    Block { q: five_bits(&bytes[2..]), scales: [(d, -16.0 * d)] }
+    Block { q: five_bits(&bytes[2..]), scales: [(d, 0.0)] }
 }
 
 /// Values in 0..32 from four bytes of fifth bits and 16 of nibbles.

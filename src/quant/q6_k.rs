@@ -14,9 +14,6 @@ pub(super) fn block(bytes: &[u8; BYTES], i: usize) -> Block<2> {
         low[l] >> (quarter / 2 * 4) & 15 | (high[l] >> (2 * quarter) & 3) << 4
     });
     let d = half_at(bytes, 208);
-    let scale = |part: usize| {
-        let d = d * (bytes[192 + 2 * i + part] as i8) as f32;
-        (d, -32.0 * d)
-    };
+    let scale = |part: usize| (d * (bytes[192 + 2 * i + part] as i8) as f32, 0.0);
     Block { q, scales: [scale(0), scale(1)] }
 }

@@ -4,7 +4,7 @@
 use super::Layout;
 use super::affine::{self, Bits, half_at};
 use super::symmetric::{self, Block};
-use crate::kernels::{BLOCK, Centred};
+use crate::kernels::{BLOCK, Centred128};
 
 pub(super) const BYTES: usize = 2 + BLOCK;
 pub(super) const BYTES_Q8_1: usize = 2 + 2 + BLOCK;
@@ -20,7 +20,7 @@ pub(super) fn pack<const BYTES: usize>(
     if layout == Layout::Q8 {
         return symmetric::pack::<BLOCK, _>(rows, n_cols, out, read);
     }
-    affine::pack_as::<Centred<1, 7>, BLOCK, _, 1>(Bits::Seven, rows, n_cols, out, |bytes, i| {
+    affine::pack_as::<Centred128, BLOCK, _, 1>(Bits::Seven, rows, n_cols, out, |bytes, i| {
         let Block { q, d } = read(bytes, i);
         affine::Block { q: q.map(|q| q as u8 ^ 0x80), scales: [(d, 0.0)] }
     });

@@ -1,8 +1,10 @@
 //! Every format that is packed: those that candle knows against its dequantisation of the
 //! same bytes, the others against vectors made with the Python package `gguf`.
 
-use super::{Packed, layout_of, to_f32};
+use super::affine::{self, Bits};
+use super::{Layout, Packed, layout_of, q8_0, symmetric, to_f32};
 use crate::gguf::GgmlType;
+use crate::kernels::Centred128;
 use candle_core::quantized::GgmlDType;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -46,6 +48,27 @@ fn dequantised(format: GgmlDType, bytes: &[u8], n: usize) -> Vec<f32> {
     match format.from_data(bytes.into()).dequantize(n).unwrap() {
         candle_core::CpuStorage::F32(values) => values,
         _ => unreachable!("candle dequantises to f32"),
+    }
+}
+
+/// The one for CPUs whose dot product takes bytes, and the one for all others.
+#[test]
+fn q8_0_is_the_same_in_either_layout() {
+    let mut rng = StdRng::seed_from_u64(5);
+    let n_cols = 96;
+    let values: Vec<f32> = (0..8 * n_cols).map(|_| rng.random_range(-0.2..0.2)).collect();
+    let mut bytes = quantised(GgmlDType::Q8_0, &values);
+    bytes[2] = 0x80; // -128, which no quantisation gives
+    let [plain, centred] = [Layout::Q8, Layout::Q8Centred].map(|layout| {
+        let mut panel = vec![0; layout.panel_bytes(n_cols)];
+        q8_0::pack(layout, &bytes, n_cols, &mut panel, q8_0::block);
+        panel
+    });
+    let (mut expected, mut found) = (vec![0.0; n_cols], vec![0.0; n_cols]);
+    for r in 0..8 {
+        symmetric::unpack_row(&plain, r, &mut expected);
+        affine::unpack_row::<Centred128>(Bits::Seven, &centred, r, &mut found);
+        assert_eq!(found, expected);
     }
 }
 

@@ -9,8 +9,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 use web_time::Instant;
 
-/// Work goes on for so long between turns: a turn costs as much as a tenth of a small model's
-/// token, and lets the other threads fall asleep.
+/// Work goes on for so long between turns: by a message, a turn costs as much as a tenth of a
+/// small model's token, and lets the other threads fall asleep.
 const WORK: Duration = Duration::from_millis(8);
 
 thread_local! {
@@ -30,8 +30,14 @@ pub(super) async fn turn_if_due() {
 /// other messages in.
 pub(super) async fn turn() {
     let task = SCHEDULER.with(|scheduler| scheduler.as_ref()?.post());
-    // It is never rejected.
-    let _ = JsFuture::from(task.unwrap_or_else(message)).await;
+    let turned = match task {
+        Some(task) => JsFuture::from(task).await.is_ok(),
+        None => false,
+    };
+    if !turned {
+        // It is never rejected.
+        let _ = JsFuture::from(message()).await;
+    }
     TURNED.set(Some(Instant::now()));
 }
 
@@ -50,7 +56,8 @@ impl Scheduler {
         Some(Scheduler { scheduler, post_task, nothing: Closure::new(|| {}) })
     }
 
-    /// Is fulfilled by a task behind those that wait.
+    /// Is fulfilled by a task, behind what waits: browsers keep to the order of posting, which the
+    /// tests of aborting rely on.
     fn post(&self) -> Option<Promise> {
         self.post_task.call1(&self.scheduler, self.nothing.as_ref()).ok()?.dyn_into().ok()
     }
@@ -69,4 +76,34 @@ fn message() -> Promise {
             let _ = resolve.unchecked_ref::<Function>().call0(&JsValue::UNDEFINED);
         }
     })
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    /// Whether a message that was posted before `turn` is heard by its end.
+    async fn hears(turn: impl FnOnce() -> Promise) -> bool {
+        let channel = MessageChannel::new().unwrap();
+        let heard = Rc::new(Cell::new(false));
+        let on_message = Closure::<dyn FnMut()>::new({
+            let heard = heard.clone();
+            move || heard.set(true)
+        });
+        channel.port1().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        channel.port2().post_message(&JsValue::NULL).unwrap();
+        JsFuture::from(turn()).await.unwrap();
+        heard.get()
+    }
+
+    #[wasm_bindgen_test]
+    async fn what_was_posted_before_is_heard() {
+        assert!(hears(message).await);
+        if let Some(scheduler) = Scheduler::find() {
+            assert!(hears(|| scheduler.post().unwrap()).await);
+        }
+        assert!(!hears(|| Promise::resolve(&JsValue::NULL)).await);
+    }
 }
