@@ -290,15 +290,12 @@ fn put(
             transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
             put_download(transaction, manifest)?;
             put_record()?;
-            let others = others(manifest)?;
+            let (url, id) = (manifest.url.clone(), manifest.id);
             with_model(transaction, &manifest.url, move |_, model| {
-                // Its records stay until this download is complete.
-                let layout = Reflect::get(&model, &"layout".into()).ok();
-                let is_usable = layout.and_then(|layout| layout.as_f64()) == Some(LAYOUT.into());
-                others
-                    .iter()
-                    .filter(|_| !is_usable)
-                    .try_for_each(|range| records.delete(range).map(|_| ()))
+                let number = |name: &str| Reflect::get(&model, &name.into()).ok()?.as_f64();
+                // A usable model's records stay until this download is complete.
+                let model = number("id").filter(|_| number("layout") == Some(LAYOUT.into()));
+                delete_others(&records, &url, &[id, model.unwrap_or(id)])
             })
         }
         Write::Next => {
@@ -319,8 +316,7 @@ fn commit(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
     transaction.object_store(MODELS)?.put_with_key(&to_js(manifest)?, &url)?;
     // What another tab has stored of the same model is not needed any more.
     transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
-    let records = transaction.object_store(RECORDS)?;
-    others(manifest)?.iter().try_for_each(|range| records.delete(range).map(|_| ()))
+    delete_others(&transaction.object_store(RECORDS)?, &manifest.url, &[manifest.id])
 }
 
 fn forget(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
@@ -384,12 +380,19 @@ fn record_key(manifest: &Manifest, index: u32) -> Array {
     Array::of3(&manifest.url.as_str().into(), &manifest.id.into(), &index.into())
 }
 
-/// The records of all other downloads of the same url.
-fn others(manifest: &Manifest) -> Js<[JsValue; 2]> {
-    let url = JsValue::from_str(&manifest.url);
-    let (first, last) = (Array::of1(&url), Array::of2(&url, &Array::new()));
-    let after = Array::of3(&url, &manifest.id.into(), &Array::new());
-    Ok([range(&first, &download_key(manifest))?.into(), range(&after, &last)?.into()])
+/// Deletes the records of this url that are of none of these downloads.
+fn delete_others(records: &IdbObjectStore, url: &str, kept: &[f64]) -> Js<()> {
+    let url = JsValue::from_str(url);
+    let mut kept = kept.to_vec();
+    kept.sort_by(f64::total_cmp);
+    kept.dedup();
+    // What lies before each of them, and after the last.
+    let mut from = Array::of1(&url);
+    for id in kept.into_iter().map(JsValue::from) {
+        records.delete(&range(&from, &Array::of2(&url, &id))?.into())?;
+        from = Array::of3(&url, &id, &Array::new());
+    }
+    records.delete(&range(&from, &Array::of2(&url, &Array::new()))?.into()).map(|_| ())
 }
 
 /// Every key that begins with this url: arrays sort after numbers.

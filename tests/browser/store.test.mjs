@@ -2,6 +2,7 @@
 // room are told apart, and running from memory is always possible.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -62,6 +63,27 @@ describe("a damaged record", async () => {
     const changed = await page.evaluate(() => asArrayBuffers());
     assert.ok(changed > 1, `${changed} records`);
     server.remove("models/earlier.gguf");
+    await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
+  });
+
+  test("a download that is to replace a model leaves nothing behind, however often it is begun", async (t) => {
+    const [model, other] = [padded(5), padded(6)];
+    const url = server.route("models/replaced.gguf", routes.bytes(model));
+    const page = await site.blank(t);
+    const [record_mb, retries] = [0.125, 0];
+    await page.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()), { url, options: { record_mb } });
+    server.route("models/replaced.gguf", routes.cutBytes(other, other.length >> 1));
+    const options = { record_mb, retries, sha256: createHash("sha256").update(other).digest("hex") };
+    for (let time = 0; time < 3; time++) {
+      const { error } = await page.evaluate(({ url, options }) => attempt(() => load(url, options).then(() => "loaded")), { url, options });
+      assert.equal(error?.code, "network");
+    }
+    const stored = await page.evaluate(() => storedRecords());
+    const named = stored.filter(({ store }) => store !== "records").map(({ text }) => JSON.parse(text).id);
+    const ids = new Set(stored.filter(({ store }) => store === "records").map(({ key }) => key[1]));
+    assert.deepEqual([...ids].sort(), named.sort());
+    assert.equal(named.length, 2, "the model, and its last download");
+    server.remove("models/replaced.gguf");
     await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
   });
 
