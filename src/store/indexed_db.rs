@@ -123,7 +123,7 @@ impl Storage for IndexedDb {
         Some(Backend::IndexedDb)
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
         let connection = self.connection.clone();
         let url = url.to_string();
         Box::pin(async move {
@@ -140,7 +140,8 @@ impl Storage for IndexedDb {
                 let manifest = serde_wasm_bindgen::from_value::<Manifest>(value).ok();
                 manifest.filter(|manifest| manifest.layout == LAYOUT)
             };
-            Ok(read(model).map(Stored::Complete).or_else(|| read(download).map(Stored::Partial)))
+            let model = read(model).filter(|model| but != Some(model.id));
+            Ok(model.map(Stored::Complete).or_else(|| read(download).map(Stored::Partial)))
         })
     }
 

@@ -339,14 +339,15 @@ impl Storage for World {
         Some(Backend::IndexedDb)
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
         self.rot_by_chance();
         if self.chance(self.faults.get().closed) {
             let what = "refused".into();
             return reply(Err(Error::StorageUnavailable { what }));
         }
         let disk = self.disk.borrow();
-        let complete = disk.models.get(url).cloned().map(Stored::Complete);
+        let complete = disk.models.get(url).filter(|model| but != Some(model.id));
+        let complete = complete.cloned().map(Stored::Complete);
         reply(Ok(complete.or_else(|| disk.downloads.get(url).cloned().map(Stored::Partial))))
     }
 
