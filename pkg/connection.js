@@ -7,6 +7,13 @@ import { startWorker } from "./worker-start.js";
 /** Kept apart from the address below, which bundlers take for a file to copy. */
 const HERE = import.meta.url;
 
+/**
+ * For so long its own files may bring nothing. Of its scripts nothing is heard before all are
+ * there; of its binary, whenever bytes have come. More than the 20 seconds for which Chromium has
+ * a request wait for an earlier one of the same file that came to nothing.
+ */
+const ARRIVAL_MS = 30_000;
+
 /** A worker that does not say for so long that it lives has ended. */
 const PATIENCE_MS = 500;
 
@@ -17,6 +24,8 @@ export class Connection {
   #lastId = 0;
   /** Makes the error of whatever is asked after the end. */
   #ended = null;
+  /** Runs while its own files are awaited. */
+  #arrival;
   /** Ends the watch over the worker's life. */
   #watch = new AbortController();
   /** Runs while it is not known whether the worker lives. */
@@ -34,6 +43,7 @@ export class Connection {
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
     this.#worker.addEventListener("error", (event) => this.#failed(event));
+    this.#awaitFiles();
   }
 
   /**
@@ -85,6 +95,8 @@ export class Connection {
       this.#watchOver(answer.lock);
       return;
     }
+    if (answer.type === ANSWER.ARRIVING) return this.#awaitFiles();
+    if (answer.type === ANSWER.ARRIVED) return clearTimeout(this.#arrival);
     const pending = this.#pending.get(answer.id);
     // An answer to a request that has ended: a token that was on its way.
     if (!pending) return;
@@ -98,6 +110,13 @@ export class Connection {
       default:
         pending.onAnswer?.(answer);
     }
+  }
+
+  /** A server that accepts a request and says nothing would be waited for for ever. */
+  #awaitFiles() {
+    clearTimeout(this.#arrival);
+    const stalled = () => this.#end(crashed, engineNotLoaded(`nothing came for ${ARRIVAL_MS / 1000} seconds`));
+    this.#arrival = setTimeout(stalled, ARRIVAL_MS);
   }
 
   /** The worker holds a lock as long as it lives, however it ends: a browser may end it without a word. */
@@ -129,6 +148,7 @@ export class Connection {
     this.crashed = later === crashed;
     this.#watch.abort();
     clearTimeout(this.#doubt);
+    clearTimeout(this.#arrival);
     this.#worker.terminate();
     for (const pending of [...this.#pending.values()]) pending.reject(now);
   }

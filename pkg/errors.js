@@ -39,7 +39,7 @@ export function internal(what) {
 
 /** Our own files could not be had. `what` is a clause. */
 export function engineNotLoaded(what) {
-  const advice = "Check the network, and that all files of pagelm lie together on this site";
+  const advice = "Try again; if it stays, check the network, and that all files of pagelm lie together on this site";
   return new PageLMError("engine_not_loaded", `The engine's own files could not be loaded (${what}). ${advice}.`, { what });
 }
 

@@ -12,7 +12,7 @@ const MAX_TOKENS = 512;
 
 /** The element. Its attributes, methods and events are those of page-lm.d.ts. */
 export class PageLMElement extends HTMLElement {
-  static observedAttributes = ["model", "open", "heading", "placeholder", "inline", "greeting", "suggestions"];
+  static observedAttributes = ["model", "tokenizer", "open", "heading", "placeholder", "inline", "greeting", "suggestions"];
 
   /** Words of the widget that differ from the default ones. */
   labels = {};
@@ -55,7 +55,7 @@ export class PageLMElement extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (!this.#view || before === after) return;
     this.#refresh();
-    if (name === "model") this.#changeModel();
+    if (name === "model" || name === "tokenizer") this.#changeModel();
     if (name === "open") {
       this.#emit(after === null ? "close" : "open");
       this.#offer();

@@ -39,6 +39,9 @@ export const ANSWER = Object.freeze({
   DONE: "done",
   ERROR: "error",
   ABORTED: "aborted",
+  /** Have no id: more of the worker's own files is here; all of them are. */
+  ARRIVING: "arriving",
+  ARRIVED: "arrived",
   /** Has no id: { lock } is the name of a lock that the worker holds as long as it lives. */
   ALIVE: "alive",
   /** Has no id: the engine has failed, { what }, and answers nothing more. */

@@ -33,14 +33,31 @@ export function chooseVariant(asked, threads) {
   return best;
 }
 
-/** Compiles a binary while it arrives. */
-export async function compile(variant) {
+/**
+ * Compiles a binary while it arrives.
+ *
+ * @param {string} variant
+ * @param {(whole: boolean) => void} onArrival  hears of its bytes: that some came, and of their end
+ */
+export async function compile(variant, onArrival) {
   const response = await fetch(BINARY[variant]);
   if (!response.ok) throw new Error(`${BINARY[variant]} was answered with ${response.status}`);
+  follow(response.clone(), onArrival);
   // Streaming asks for the right MIME type, which not every static server knows.
   const type = response.headers.get("Content-Type") ?? "";
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** Whoever compiles the answer meets its failures; here they only end it. */
+async function follow({ body }, onArrival) {
+  try {
+    const reader = body.getReader();
+    while (!(await reader.read()).done) onArrival(false);
+  } catch {
+    // As above.
+  }
+  onArrival(true);
 }
 
 function runsSimd() {

@@ -14,6 +14,7 @@ function runEngine() {
   self.addEventListener("error", ({ message }) => crashed(message));
   self.addEventListener("unhandledrejection", ({ reason }) => crashed(String(reason)));
 
+  arrives(false);
   holdLock();
   let waiting = null;
   let engine = null;
@@ -43,11 +44,21 @@ async function makeEngine({ variant: asked, threads = 1 }) {
   }
   // Their scripts arrive while the binary is compiled, and they start while the model is read.
   const helpers = makeHelpers(memory ? threads - 1 : 0);
-  const [glue, module] = [GLUE[variant], await compile(variant)];
-  await glue.default({ module_or_path: module, memory });
-  const prepared = prepareHelpers(helpers, module, memory);
-  glue.start(prepared.then(({ length }) => length + 1), async () => enterTeam(await prepared));
-  return glue;
+  try {
+    const [glue, module] = [GLUE[variant], await compile(variant, arrives)];
+    await glue.default({ module_or_path: module, memory });
+    const prepared = prepareHelpers(helpers, module, memory);
+    glue.start(prepared.then(({ length }) => length + 1), async () => enterTeam(await prepared));
+    return glue;
+  } catch (error) {
+    for (const { worker } of helpers) worker.terminate();
+    throw error;
+  }
+}
+
+/** By this the page tells a slow line from one that brings nothing any more. */
+function arrives(whole) {
+  postMessage({ type: whole ? ANSWER.ARRIVED : ANSWER.ARRIVING });
 }
 
 /** By this lock the page knows that we live: nobody tells it when a browser ends a worker. */

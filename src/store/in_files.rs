@@ -51,8 +51,8 @@ struct State {
     wanted: Cell<Backend>,
     /// The file of the download or model at hand, if it is in one.
     open: RefCell<Option<(f64, Rc<dyn OpenFile>)>>,
-    /// What was found first: the file to be deleted as soon as another takes its place.
-    found: RefCell<Option<Stored>>,
+    /// What was found: the files to be deleted as soon as another takes their place.
+    found: RefCell<Vec<Stored>>,
 }
 
 impl InFiles {
@@ -90,19 +90,20 @@ impl State {
         Ok(())
     }
 
-    /// Deletes the file of what was found, now that `manifest` is in its place. A complete
+    /// Deletes the files of what was found, now that `manifest` is in its place. A complete
     /// model stays until another one is.
     async fn remove_found(&self, manifest: &Manifest, complete: bool) -> Result<()> {
-        let outdated = self.found.borrow_mut().take_if(|found| match found {
+        let is_outdated = |found: &mut Stored| match found {
             Stored::Complete(model) => complete && model.id != manifest.id,
             Stored::Partial(download) => download.id != manifest.id,
-        });
-        match outdated {
-            Some(Stored::Complete(old) | Stored::Partial(old)) if old.backend == Backend::Opfs => {
-                self.files.remove(old.id).await
+        };
+        let outdated: Vec<_> = self.found.borrow_mut().extract_if(.., is_outdated).collect();
+        for Stored::Complete(old) | Stored::Partial(old) in outdated {
+            if old.backend == Backend::Opfs {
+                self.files.remove(old.id).await?;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Writes a manifest whose record is in its file.
@@ -160,11 +161,11 @@ impl Storage for InFiles {
         Some(if self.0.open.borrow().is_some() { Backend::Opfs } else { elsewhere })
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
-        let (state, found) = (self.0.clone(), self.0.manifests.find(url));
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
+        let (state, found) = (self.0.clone(), self.0.manifests.find(url, but));
         Box::pin(async move {
             let found = found.await?;
-            state.found.replace(found.clone());
+            state.found.borrow_mut().extend(found.clone());
             match &found {
                 Some(Stored::Complete(manifest) | Stored::Partial(manifest))
                     if manifest.backend == Backend::Opfs =>

@@ -14,7 +14,7 @@ use super::storage::{FULL, Reply, Storage, Stored, Write};
 use super::stream::Reading;
 use crate::{Error, Result};
 use js_sys::{Array, ArrayBuffer, Reflect};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
 use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
@@ -25,6 +25,8 @@ use web_sys::{Blob, IdbKeyRange, IdbObjectStore, IdbTransaction, Response};
 /// The database of this origin.
 pub(super) struct IndexedDb {
     connection: Rc<Connection>,
+    /// Whether the browser has refused a Blob whose bytes it then took plain.
+    refuses_blobs: Rc<Cell<bool>>,
     /// Held as long as the database is used.
     _lock: Option<Lock>,
 }
@@ -41,35 +43,48 @@ impl IndexedDb {
     /// # Errors
     /// [`Error::StorageUnavailable`] if the browser refuses.
     pub(super) async fn open(lock: Option<Lock>) -> Result<IndexedDb> {
-        Ok(IndexedDb { connection: Rc::new(Connection::open().await?), _lock: lock })
+        let connection = Rc::new(Connection::open().await?);
+        Ok(IndexedDb { connection, refuses_blobs: Rc::default(), _lock: lock })
     }
 
     /// Makes the requests of `issue` in one transaction, now; again on a new connection if
     /// that fails for another reason than a lack of room. The reply tells whether it was
     /// committed; `false` if [`guard`] aborted it.
     ///
-    /// `bytes` are for `issue` to put: as a Blob, and the second time as the plain bytes, as
-    /// there are browsers whose private windows store no Blobs.
-    fn write(&self, durability: Durability, bytes: Option<Blob>, issue: Issue) -> Reply<bool> {
-        let blob = bytes.as_ref().map(JsValue::from);
-        let started = start(&self.connection, durability, &issue, blob.as_ref());
-        let connection = self.connection.clone();
+    /// `bytes` are for `issue` to put: those of a Blob the second time plain, as there are
+    /// browsers whose private windows store no Blobs.
+    fn write(&self, durability: Durability, bytes: Option<JsValue>, issue: Issue) -> Reply<bool> {
+        let started = start(&self.connection, durability, &issue, bytes.as_ref());
+        let (connection, refuses_blobs) = (self.connection.clone(), self.refuses_blobs.clone());
         Box::pin(async move {
             let failure = match committed(started).await {
                 Ok(committed) => return Ok(committed),
                 Err(failure) if is_lost(&failure) => failure,
                 Err(failure) => return Err(failed(&failure)),
             };
+            // Of a connection that is closed; by other names Blobs are refused as well.
+            let closed = is_named(&failure, "InvalidStateError");
             let again = async {
                 connection.reopen().await.map_err(|_| failure)?;
-                let plain = match bytes {
+                let blob = bytes.as_ref().and_then(|bytes| bytes.dyn_ref::<Blob>());
+                let plain = match blob {
                     Some(blob) => Some(JsFuture::from(blob.array_buffer()).await?),
-                    None => None,
+                    None => bytes.clone(),
                 };
-                committed(start(&connection, durability, &issue, plain.as_ref())).await
+                let started = start(&connection, durability, &issue, plain.as_ref());
+                let committed = committed(started).await?;
+                if blob.is_some() && !closed {
+                    refuses_blobs.set(true);
+                }
+                Ok(committed)
             };
             again.await.map_err(|failure| failed(&failure))
         })
+    }
+
+    /// What is stored of a record.
+    fn value(&self, record: &Record) -> Js<JsValue> {
+        Ok(if self.refuses_blobs.get() { record.buffer().into() } else { record.blob()?.into() })
     }
 }
 
@@ -108,7 +123,7 @@ impl Storage for IndexedDb {
         Some(Backend::IndexedDb)
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
         let connection = self.connection.clone();
         let url = url.to_string();
         Box::pin(async move {
@@ -125,7 +140,8 @@ impl Storage for IndexedDb {
                 let manifest = serde_wasm_bindgen::from_value::<Manifest>(value).ok();
                 manifest.filter(|manifest| manifest.layout == LAYOUT)
             };
-            Ok(read(model).map(Stored::Complete).or_else(|| read(download).map(Stored::Partial)))
+            let model = read(model).filter(|model| but != Some(model.id));
+            Ok(model.map(Stored::Complete).or_else(|| read(download).map(Stored::Partial)))
         })
     }
 
@@ -169,14 +185,14 @@ impl Storage for IndexedDb {
         record: Option<&Record>,
         how: Write,
     ) -> Reply<bool> {
-        let blob = match record.map(Record::blob).transpose() {
-            Ok(blob) => blob,
+        let bytes = match record.map(|record| self.value(record)).transpose() {
+            Ok(bytes) => bytes,
             Err(exception) => return Box::pin(ready(Err(unavailable(&exception)))),
         };
         let manifest = manifest.clone();
         let issue: Issue =
             Box::new(move |transaction, bytes| put(transaction, &manifest, index, bytes, how));
-        self.write(Durability::Relaxed, blob, issue)
+        self.write(Durability::Relaxed, bytes, issue)
     }
 
     fn commit(&self, manifest: &Manifest) -> Reply<bool> {
@@ -204,10 +220,23 @@ async fn contents(value: JsValue, spare: Option<Record>) -> Js<Record> {
         }
         Err(value) => value.dyn_into::<Blob>()?,
     };
-    let mut record = Record::with_room(blob.size() as u32, spare);
+    let bytes = blob.size() as u32;
+    match streamed(&blob, Record::with_room(bytes, spare)).await {
+        Ok(record) if record.len() == bytes => Ok(record),
+        // Where the browser makes no such stream, or it fails: else all would be fetched again.
+        _ => Ok(Record::of(JsFuture::from(blob.array_buffer()).await?.dyn_into()?)),
+    }
+}
+
+/// A Blob's bytes, added to a record that has room for them.
+async fn streamed(blob: &Blob, mut record: Record) -> Js<Record> {
     // The body of an answer fills buffers where the Blob's own stream does not.
-    let Some(body) = Response::new_with_opt_blob(Some(&blob))?.body() else { return Ok(record) };
+    let Some(body) = Response::new_with_opt_blob(Some(blob))?.body() else { return Ok(record) };
     let mut reading = Reading::of(&body)?;
+    if let Reading::Chunks { .. } = reading {
+        // The record before has left its chunks.
+        collect_garbage();
+    }
     while let Some(bytes) = reading.next(u32::MAX).await? {
         record.append(&bytes)?;
     }
@@ -262,15 +291,12 @@ fn put(
             transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
             put_download(transaction, manifest)?;
             put_record()?;
-            let others = others(manifest)?;
+            let (url, id) = (manifest.url.clone(), manifest.id);
             with_model(transaction, &manifest.url, move |_, model| {
-                // Its records stay until this download is complete.
-                let layout = Reflect::get(&model, &"layout".into()).ok();
-                let is_usable = layout.and_then(|layout| layout.as_f64()) == Some(LAYOUT.into());
-                others
-                    .iter()
-                    .filter(|_| !is_usable)
-                    .try_for_each(|range| records.delete(range).map(|_| ()))
+                let number = |name: &str| Reflect::get(&model, &name.into()).ok()?.as_f64();
+                // A usable model's records stay until this download is complete.
+                let model = number("id").filter(|_| number("layout") == Some(LAYOUT.into()));
+                delete_others(&records, &url, &[id, model.unwrap_or(id)])
             })
         }
         Write::Next => {
@@ -291,8 +317,7 @@ fn commit(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
     transaction.object_store(MODELS)?.put_with_key(&to_js(manifest)?, &url)?;
     // What another tab has stored of the same model is not needed any more.
     transaction.object_store(DOWNLOADS)?.delete(&all_of(&manifest.url)?)?;
-    let records = transaction.object_store(RECORDS)?;
-    others(manifest)?.iter().try_for_each(|range| records.delete(range).map(|_| ()))
+    delete_others(&transaction.object_store(RECORDS)?, &manifest.url, &[manifest.id])
 }
 
 fn forget(transaction: &IdbTransaction, manifest: &Manifest) -> Js<()> {
@@ -356,12 +381,19 @@ fn record_key(manifest: &Manifest, index: u32) -> Array {
     Array::of3(&manifest.url.as_str().into(), &manifest.id.into(), &index.into())
 }
 
-/// The records of all other downloads of the same url.
-fn others(manifest: &Manifest) -> Js<[JsValue; 2]> {
-    let url = JsValue::from_str(&manifest.url);
-    let (first, last) = (Array::of1(&url), Array::of2(&url, &Array::new()));
-    let after = Array::of3(&url, &manifest.id.into(), &Array::new());
-    Ok([range(&first, &download_key(manifest))?.into(), range(&after, &last)?.into()])
+/// Deletes the records of this url that are of none of these downloads.
+fn delete_others(records: &IdbObjectStore, url: &str, kept: &[f64]) -> Js<()> {
+    let url = JsValue::from_str(url);
+    let mut kept = kept.to_vec();
+    kept.sort_by(f64::total_cmp);
+    kept.dedup();
+    // What lies before each of them, and after the last.
+    let mut from = Array::of1(&url);
+    for id in kept.into_iter().map(JsValue::from) {
+        records.delete(&range(&from, &Array::of2(&url, &id))?.into())?;
+        from = Array::of3(&url, &id, &Array::new());
+    }
+    records.delete(&range(&from, &Array::of2(&url, &Array::new()))?.into()).map(|_| ())
 }
 
 /// Every key that begins with this url: arrays sort after numbers.

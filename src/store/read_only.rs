@@ -14,8 +14,8 @@ impl Storage for ReadOnly {
         None
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
-        self.0.find(url)
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
+        self.0.find(url, but)
     }
 
     fn read(

@@ -84,7 +84,12 @@ mod web {
 
         /// A record of its own with the same bytes.
         pub(crate) fn copied(&self) -> Record {
-            Record::of(self.memory.slice_with_end(0, self.len))
+            Record::of(self.buffer())
+        }
+
+        /// The bytes, in memory of their own.
+        pub(crate) fn buffer(&self) -> ArrayBuffer {
+            self.memory.slice_with_end(0, self.len)
         }
 
         /// The bytes, as a file of the browser's. It does not change with the record.

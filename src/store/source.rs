@@ -137,10 +137,6 @@ impl Source {
         options: Options,
         report: Box<dyn Fn(Report)>,
     ) -> Result<Source> {
-        let stored = match &storage {
-            Some(storage) => storage.find(url).await?,
-            None => None,
-        };
         let empty = Recipe { files: Vec::new(), record_bytes: 0, settings: String::new() };
         let mut source = Source {
             manifest: Manifest::new(url, empty, 0.0, 0.0),
@@ -166,26 +162,38 @@ impl Source {
             report,
             reported: Cell::new(0),
         };
-        match stored {
+        match source.find(url, None).await? {
             Some(Stored::Complete(manifest)) if source.may_be(&manifest) => {
                 (source.complete, source.begun) = (true, true);
                 source.manifest = manifest;
             }
-            stored => {
-                let recipe = source.recipe(url).await?;
-                match stored {
-                    Some(Stored::Partial(manifest)) if manifest.follows(&recipe) => {
-                        source.begun = true;
-                        source.manifest = manifest;
-                    }
-                    _ => source.manifest = source.fresh(url, recipe),
-                }
+            Some(Stored::Complete(unwanted)) => {
+                let stored = source.find(url, Some(unwanted.id)).await?;
+                source.begin(url, stored).await?;
             }
+            stored => source.begin(url, stored).await?,
         }
         if source.is_stored() {
             source.report(source.phase(), 0);
         }
         Ok(source)
+    }
+
+    async fn find(&self, url: &str, but: Option<f64>) -> Result<Option<Stored>> {
+        match &self.storage {
+            Some(storage) => storage.find(url, but).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on with an unfinished download, if this is one, or begins another.
+    async fn begin(&mut self, url: &str, stored: Option<Stored>) -> Result<()> {
+        let recipe = self.recipe(url).await?;
+        (self.begun, self.manifest) = match stored {
+            Some(Stored::Partial(manifest)) if manifest.follows(&recipe) => (true, manifest),
+            _ => (false, self.fresh(url, recipe)),
+        };
+        Ok(())
     }
 
     /// Whether a stored model may have the digests that the caller gave.
@@ -441,10 +449,10 @@ impl Source {
         if let Some(storage) = self.storage.as_ref().filter(|_| unfinished) {
             storage.forget(&self.manifest).await?;
         }
-        let url = self.manifest.url.clone();
-        let recipe = self.recipe(&url).await?;
-        self.manifest = self.fresh(&url, recipe);
-        (self.complete, self.begun, self.cursor) = (false, false, 0);
+        let (url, id) = (self.manifest.url.clone(), self.manifest.id);
+        let stored = if self.complete { self.find(&url, Some(id)).await? } else { None };
+        self.begin(&url, stored).await?;
+        (self.complete, self.cursor) = (false, 0);
         (self.digest, self.room_checked) = (None, false);
         Ok(Some(Piece::Restart))
     }

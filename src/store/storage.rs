@@ -40,11 +40,11 @@ pub(super) trait Storage {
     fn backend(&self) -> Option<Backend>;
 
     /// What is stored of a model in the present layout; the complete one before an
-    /// unfinished download. A complete one's time of use is set to now.
+    /// unfinished download, unless it has the id `but`. A complete one's time of use is set to now.
     ///
     /// # Errors
     /// [`Error::StorageUnavailable`], [`Error::Aborted`]. What is stored stays as it is.
-    fn find(&self, url: &str) -> Reply<Option<Stored>>;
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>>;
 
     /// A record and the digest of what was read; `None` if it is not there or cannot be read.
     /// It may lie in the memory of `spare`.

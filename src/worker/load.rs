@@ -40,19 +40,20 @@ pub(super) async fn load(
     let given = GivenTokenizer::open(&request, signal, report()).await?;
     let tokenizer = given.as_ref().map(|given| given.file.clone());
     let loaded = load_model(&request, tokenizer, &reporter, signal, report()).await;
-    let (engine, source) = match (loaded, given) {
-        (Ok(loaded), Some(given)) => {
-            given.keep().await?;
-            loaded
-        }
-        (Err(error), Some(given)) => {
-            given.discard(&error).await;
+    let (engine, source) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            if let Some(given) = given {
+                given.discard(&error).await;
+            }
             return Err(error);
         }
-        (loaded, None) => loaded?,
     };
     let (bytes, settings) = (source.total(), source.settings());
     let kept = source.keep().await?;
+    if let Some(given) = given {
+        given.keep().await;
+    }
     store::web::clean_up();
     reporter.report(Progress::new(Phase::Pack, bytes.unwrap_or(0), bytes));
     let info = info(&engine, kept)?;

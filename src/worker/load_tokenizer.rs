@@ -46,9 +46,10 @@ impl GivenTokenizer {
         Ok(Some(read(source).await?.file))
     }
 
-    /// Makes it a stored one.
-    pub(super) async fn keep(self) -> Result<()> {
-        self.source.keep().await.map(|_| ())
+    /// Makes it a stored one. If that fails, its bytes are stored nevertheless, and the next load
+    /// finds them as those of an unfinished download: no reason to end this one, whose model is there.
+    pub(super) async fn keep(self) {
+        let _ = self.source.keep().await;
     }
 
     /// Ends it because of an error.

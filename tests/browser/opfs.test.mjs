@@ -2,7 +2,9 @@
 // with the others (download.test.mjs, store.test.mjs); this is what files alone can do wrong.
 
 import assert from "node:assert/strict";
+import path from "node:path";
 import { describe, test } from "node:test";
+import { PROJECT } from "./fixtures.mjs";
 import { padded, tinyLlama, writeGguf } from "./gguf.mjs";
 import { openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
@@ -66,6 +68,50 @@ describe("models in files", async () => {
     assert.ok(!tidied.includes("456"));
     await page.evaluate((url) => load(url, { retries: 0 }).then((lm) => lm.unload()), url);
     assert.equal(server.count("models/named.gguf"), 1);
+  });
+
+  test("are not tidied away by another tab while a load has them, named by a manifest or not yet", async (t) => {
+    const slow = new routes.FaultyFile(padded(3), { plan: () => ({ piece: 1_000_000, ms: 20 }) });
+    const url = server.route("models/written.gguf", slow.handler);
+    const other = server.route("models/removed.gguf", routes.bytes(tiny));
+    // The first tab's worker stops when it has made its file and not yet opened it, which would protect it.
+    const pause = `const { createSyncAccessHandle } = FileSystemFileHandle.prototype;
+      FileSystemFileHandle.prototype.createSyncAccessHandle = async function () {
+        const channel = new BroadcastChannel("made");
+        channel.postMessage(this.name);
+        await new Promise((resolve) => (channel.onmessage = resolve));
+        return createSyncAccessHandle.call(this);
+      };`;
+    server.route("pkg/worker.js", routes.altered(path.join(PROJECT, "pkg/worker.js"), pause));
+    t.after(() => server.unroute("pkg/worker.js"));
+    const page = await site.blank(t);
+    const name = await page.evaluate(({ url, options }) => {
+      const channel = new BroadcastChannel("made");
+      const made = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(data)));
+      globalThis.resume = () => channel.postMessage("go on");
+      globalThis.half = new Promise((resolve) => {
+        const onProgress = ({ loaded, total }) => loaded > total / 2 && resolve();
+        globalThis.loading = load(url, { ...options, onProgress });
+      });
+      return made;
+    }, { url, options: { ...OPTIONS, record_mb: 1 } });
+    server.unroute("pkg/worker.js");
+
+    const tab = await page.context().newPage();
+    await tab.goto(server.url("helpers.html"));
+    await ready(tab);
+    const left = async () => {
+      await tab.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()).then(() => PageLM.remove(url)), { url: other, options: OPTIONS });
+      return tab.evaluate(() => modelFiles());
+    };
+    assert.ok((await left()).includes(name), "gone before it was named");
+    await page.evaluate(() => resume());
+    await page.evaluate(() => half);
+    assert.ok((await left()).includes(name), "gone while it was written");
+    assert.equal(await page.evaluate(() => loading.then((lm) => (lm.unload(), lm.info.storage))), "opfs");
+    server.remove("models/written.gguf");
+    await tab.evaluate((url) => load(url, { retries: 0 }).then((lm) => lm.unload()), url);
+    assert.equal(slow.requests.length, 1);
   });
 
   test("go on at once where an aborted load has ended, and are fetched anew where the file is gone", async (t) => {

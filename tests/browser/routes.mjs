@@ -2,7 +2,7 @@
 // handler for `server.route`.
 
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseRange, sendFile, sendText } from "./server.mjs";
 
@@ -30,6 +30,11 @@ export function htmlPage() {
 /** Sends a file as a good server does. */
 export function wholeFile(file) {
   return (request, response) => sendFile(request, response, file);
+}
+
+/** Sends a module with this code before its own: a browser that is not as others. */
+export function altered(file, code) {
+  return async (_request, response) => sendText(response, 200, `${code}\n${await readFile(file, "utf8")}`, "text/javascript; charset=utf-8");
 }
 
 /** Promises the whole file, and breaks the connection after `fraction` of it. */

@@ -2,6 +2,7 @@
 // room are told apart, and running from memory is always possible.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -63,6 +64,30 @@ describe("a damaged record", async () => {
     assert.ok(changed > 1, `${changed} records`);
     server.remove("models/earlier.gguf");
     await page.evaluate((url) => load(url).then((lm) => lm.unload()), url);
+  });
+
+  test("a download that is to replace a model goes on where it ended, and leaves nothing behind", async (t) => {
+    const [model, other] = [padded(5), padded(6)];
+    const faulty = new routes.FaultyFile(model);
+    const url = server.route("models/replaced.gguf", faulty.handler);
+    const page = await site.blank(t);
+    const options = { record_mb: 0.125, retries: 0 };
+    await page.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()), { url, options });
+    // Each load is cut after 4 MiB of the new file, slowly, lest the browser hold too many of them back.
+    Object.assign(faulty, { body: other, etag: '"2"', requests: [], plan: () => ({ cut: 4 * MiB, piece: 100_000, ms: 5 }) });
+    options.sha256 = createHash("sha256").update(other).digest("hex");
+    const begin = () => page.evaluate(({ url, options }) => attempt(() => load(url, options).then((lm) => lm.unload())), { url, options });
+    for (let time = 0; time < 3; time++) assert.equal((await begin()).error?.code, "network");
+    const stored = await page.evaluate(() => storedRecords());
+    const named = stored.filter(({ store }) => store !== "records").map(({ text }) => JSON.parse(text).id);
+    const ids = new Set(stored.filter(({ store }) => store === "records").map(({ key }) => key[1]));
+    assert.deepEqual([...ids].sort(), named.sort());
+    assert.equal(named.length, 2, "the model, and its download");
+    faulty.plan = () => null;
+    assert.equal((await begin()).error, undefined);
+    const begun = faulty.requests.map(({ from }) => from);
+    for (let time = 0; time < 3; time++) assert.ok(begun[time + 1] >= begun[time] + 2 * MiB, `${begun}`);
+    assert.equal((await page.evaluate(() => PageLM.models())).filter((model) => model.url === url).length, 1);
   });
 
   test("what cannot be fetched again is told, and mended when it can", async (t) => {

@@ -90,6 +90,25 @@ describe("a tokenizer.json", async () => {
     });
   }
 
+  test("whose store is full when all is loaded ends no load, and is not fetched again", async (t) => {
+    const put = `const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function (value, key) {
+        if (this.name === "models" && key.includes("#tokenizer=")) throw new DOMException("full", "QuotaExceededError");
+        return put.call(this, value, key);
+      };`;
+    server.route("pkg/worker.js", routes.altered(path.join(PROJECT, "pkg/worker.js"), put));
+    t.after(() => server.unroute("pkg/worker.js"));
+    const url = server.route("models/full.gguf", routes.bytes(model));
+    const tokenizer = server.route("models/full.json", routes.bytes(bytesOf(llama3)));
+    const page = await site.blank(t);
+    for (let load = 1; load <= 2; load++) {
+      assert.deepEqual((await tokenized(page, url, { tokenizer, shared: false })).ids, expected(llama3));
+      await page.evaluate(() => lm.unload());
+      assert.equal((await page.evaluate(() => PageLM.models()))[0].complete, true);
+    }
+    assert.deepEqual([server.count("models/full.gguf"), server.count("models/full.json")], [1, 1]);
+  });
+
   test("that is none, or another model's, is refused before weights are fetched", async (t) => {
     const tiny = tinyLlama();
     const headOnly = routes.headOnly(writeHeader(tiny), writeGguf(tiny).length);

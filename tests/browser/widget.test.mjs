@@ -420,6 +420,23 @@ test("nothing of an answer is read as HTML, and what models write of Markdown is
   ]) assert.equal(await html(text), expected, text);
 });
 
+test("another tokenizer is another model", async (t) => {
+  const model = server.route("models/tiny.gguf", routes.bytes(writeGguf(tinyLlama())));
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (model) => {
+    await import("./pkg/page-lm.js");
+    const element = document.createElement("page-lm");
+    element.setAttribute("model", model);
+    document.body.append(element);
+    await element.load();
+    const before = element.ready;
+    element.setAttribute("tokenizer", "models/absent.json");
+    return { before, after: element.ready, ...(await attempt(() => element.load())) };
+  }, model);
+  assert.deepEqual([outcome.before, outcome.after, outcome.error?.code], [true, false, "http_status"]);
+  assert.match(outcome.error.message, /absent.json/);
+});
+
 test("BM25 finds the passage that a question is about", async () => {
   const { Bm25, terms } = await import(path.join(PROJECT, "pkg/widget/bm25.js"));
   assert.deepEqual(terms("Öffnungszeiten: Dogs' ferries, class"), ["offnungszeiten", "dog", "ferry", "class"]);

@@ -57,6 +57,14 @@ impl Disk {
         records.filter(|(id, _, range)| !range.is_empty() && self.files.contains_key(id)).collect()
     }
 
+    /// Deletes the files that no manifest names, as the page does (`pkg/files.js`).
+    pub(super) fn tidy(&mut self) {
+        let manifests = self.models.values().chain(self.downloads.values());
+        let in_files = manifests.filter(|manifest| manifest.backend == Backend::Opfs);
+        let named: Vec<_> = in_files.map(|manifest| manifest.id as u64).collect();
+        self.files.retain(|id, _| named.contains(id));
+    }
+
     /// Bytes of all records.
     pub(super) fn bytes(&self) -> usize {
         self.records.values().chain(self.files.values()).map(Vec::len).sum()

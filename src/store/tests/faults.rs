@@ -85,9 +85,30 @@ fn check_stored(world: &World, form: Form, seed: u64) {
     }
 }
 
+/// All that lies on the disk is the complete model's.
+fn check_nothing_left(world: &World, form: Form, seed: u64) {
+    let disk = world.disk.borrow();
+    assert!(disk.downloads.is_empty(), "seed {seed}: a download is left");
+    let model = &disk.models[url(form)];
+    let (id, in_file) = (model.id as u64, model.backend == Backend::Opfs);
+    for (url, record_id, index) in disk.records.keys() {
+        let named = !in_file && *url == model.url && *record_id == id;
+        assert!(
+            named && (*index as usize) < model.records.len(),
+            "seed {seed}: record {record_id}/{index} is left"
+        );
+    }
+    let left: Vec<_> = disk.files.keys().filter(|file| !(in_file && **file == id)).collect();
+    assert!(left.is_empty(), "seed {seed}: files {left:?} are left");
+    if in_file {
+        assert_eq!(disk.files[&id].len() as u64, model.bytes, "seed {seed}: bytes are left behind");
+    }
+}
+
 #[test]
 fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
     let (mut loaded, mut killed, mut failed, mut repaired, mut in_files) = (0, 0, 0, 0, 0);
+    let (mut interrupted, mut whole) = (0, 0);
     for seed in 0..SCHEDULES {
         let world = World::new(seed);
         let form = [Form::Single, Form::Split, Form::Packed][world.below(3)];
@@ -128,7 +149,10 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
                     check_handed(&world, form, &parts, seed);
                 }
                 Outcome::Failed(_) => failed += 1,
-                Outcome::Killed => killed += 1,
+                Outcome::Killed => {
+                    killed += 1;
+                    world.interrupted.set(true);
+                }
             }
             if world.chance(0.3) && world.rot().is_some() {
                 repaired += 1;
@@ -147,6 +171,14 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
         check_handed(&world, form, &parts, seed);
         check_stored(&world, form, seed);
         assert!(world.stored(url(form)).is_some(), "seed {seed}: not stored");
+        // Only what was interrupted may leave a file to be tidied up.
+        if world.interrupted.get() {
+            world.disk.borrow_mut().tidy();
+            interrupted += 1;
+        } else {
+            whole += 1;
+        }
+        check_nothing_left(&world, form, seed);
         in_files += usize::from(world.disk.borrow().models[url(form)].backend == Backend::Opfs);
         let sent = world.sent.get();
         assert_eq!(load(&world, url(form), options, ENOUGH), Outcome::Loaded(parts), "seed {seed}");
@@ -159,6 +191,8 @@ fn whatever_happens_no_model_is_wrong_and_none_is_lost_for_good() {
         ("failed", failed),
         ("rotten", repaired),
         ("in a file", in_files),
+        ("interrupted", interrupted),
+        ("never interrupted", whole),
     ] {
         assert!(count > 200, "{what} only {count} times");
     }

@@ -1,7 +1,7 @@
 //! The store's decisions against a simulated world: every fault that a network, a server, a
 //! disk or a user can bring, drawn from a seed. Whatever happens, no model is marked complete
 //! whose bytes differ from the server's, and as soon as the world is good again a load
-//! succeeds.
+//! succeeds, and nothing is left on the disk but the model.
 
 mod disk;
 mod faults;

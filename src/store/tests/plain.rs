@@ -158,6 +158,41 @@ fn a_damaged_model_that_the_server_has_no_more_is_fetched_anew() {
 }
 
 #[test]
+fn what_is_to_replace_a_model_goes_on_where_it_ended() {
+    let mut all_kills = 0;
+    for (world, known) in (0..50).flat_map(both).zip([true, false].into_iter().cycle()) {
+        let asking = |bytes: &[u8]| {
+            let mut options = options();
+            options.sha256 = vec![sha256::of(bytes)];
+            options
+        };
+        let (bytes, other) = (world.bytes(1000), world.bytes(1000));
+        world.serve(URL, served(&bytes));
+        // One whose digest is not known is read to its end before it is found to be another.
+        let first = if known { asking(&bytes) } else { options() };
+        assert_eq!(load(&world, URL, first, ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
+        world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(&other) });
+        let steps = if known { 15 } else { 60 };
+        let (sent, mut kills) = (world.sent.get(), 0);
+        while load(&world, URL, asking(&other), steps + world.below(20)) == Outcome::Killed {
+            // The other one, if the tab was closed when all was done.
+            let stored = world.stored(URL).expect("a model").remove(0).1;
+            assert!(stored == bytes || stored == other, "a mixture");
+            kills += 1;
+            assert!(kills < 1000, "no progress");
+        }
+        all_kills += kills;
+        let (sent, limit) = (world.sent.get() - sent, 1000 + kills * 2 * u64::from(RECORD));
+        assert!(sent <= limit, "{sent} bytes for {kills} kills");
+        assert_eq!(world.stored(URL), Some(vec![(URL.into(), other)]));
+        // A file that a tab was closed before it could delete.
+        world.disk.borrow_mut().tidy();
+        assert_eq!(world.disk.borrow().bytes(), 1000, "the old one's bytes are left");
+    }
+    assert!(all_kills > 200, "only {all_kills} kills");
+}
+
+#[test]
 fn a_digest_of_the_whole_is_checked_once() {
     for world in both(7) {
         let bytes = world.bytes(400);

@@ -74,6 +74,8 @@ pub(super) struct World {
     pub(super) stores: Cell<bool>,
     /// Where new downloads are to go.
     pub(super) backend: Cell<Backend>,
+    /// Whether a tab has ended, or the user has cleared the store, at some time.
+    pub(super) interrupted: Cell<bool>,
     /// Whether the tab has ended.
     pub(super) ended: Cell<bool>,
     pub(super) asks: RefCell<Vec<Ask>>,
@@ -93,6 +95,7 @@ impl World {
             disk: RefCell::default(),
             stores: Cell::new(true),
             backend: Cell::default(),
+            interrupted: Cell::new(false),
             ended: Cell::new(false),
             asks: RefCell::default(),
             sent: Cell::new(0),
@@ -158,6 +161,7 @@ impl World {
             self.rot();
         }
         if self.chance(self.faults.get().cleared) {
+            self.interrupted.set(true);
             let mut disk = self.disk.borrow_mut();
             match self.below(4) {
                 // Browsers do it together; a person may do it apart.
@@ -335,14 +339,15 @@ impl Storage for World {
         Some(Backend::IndexedDb)
     }
 
-    fn find(&self, url: &str) -> Reply<Option<Stored>> {
+    fn find(&self, url: &str, but: Option<f64>) -> Reply<Option<Stored>> {
         self.rot_by_chance();
         if self.chance(self.faults.get().closed) {
             let what = "refused".into();
             return reply(Err(Error::StorageUnavailable { what }));
         }
         let disk = self.disk.borrow();
-        let complete = disk.models.get(url).cloned().map(Stored::Complete);
+        let complete = disk.models.get(url).filter(|model| but != Some(model.id));
+        let complete = complete.cloned().map(Stored::Complete);
         reply(Ok(complete.or_else(|| disk.downloads.get(url).cloned().map(Stored::Partial))))
     }
 
