@@ -17,7 +17,7 @@ const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 /// What the engine's dot instruction makes of a second operand's bytes beyond 127.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Second {
-    /// x86 with VNNI: 128..=255.
+    /// x86 with AVX-VNNI: 128..=255.
     Unsigned,
     /// Arm: they are negative.
     Signed,
@@ -34,7 +34,7 @@ impl Second {
 }
 
 /// Whether the engine makes one instruction of the i32 dot, and which. Its result tells:
-/// beyond the bounds that make it portable, x86 without VNNI saturates sums of two products
+/// beyond the bounds that make it portable, x86 without AVX-VNNI saturates sums of two products
 /// to i16.
 #[inline(always)]
 pub(super) fn dot_instruction() -> Option<Second> {
