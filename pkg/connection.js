@@ -100,6 +100,8 @@ export class Connection {
     const pending = this.#pending.get(answer.id);
     // An answer to a request that has ended: a token that was on its way.
     if (!pending) return;
+    // Whoever answers is there: also a worker of an earlier version, out of the browser's cache.
+    clearTimeout(this.#arrival);
     switch (answer.type) {
       case ANSWER.DONE:
         return pending.resolve(answer);

@@ -26,6 +26,8 @@ pub(crate) struct Buffers {
     pub(super) position: Vec<f32>,
     /// Input of the products at hand.
     pub(super) input: Activations,
+    /// What one token's gate leaves, made while `input` is read.
+    pub(super) gated: Activations,
     /// `[n_tokens, n_heads · head_dim]`
     pub(super) q: Vec<f32>,
     /// `[n_tokens, n_kv_heads · head_dim]`
@@ -95,6 +97,7 @@ impl Buffers {
             y: chunk(d)?,
             position: zeros(only(config.tensors.positions, d))?,
             input: Activations::new(n_tokens, config.max_width())?,
+            gated: Activations::new(1, ff)?,
             q: chunk(config.q_width())?,
             k: chunk(config.kv_width())?,
             v: chunk(config.kv_width())?,
@@ -121,7 +124,7 @@ impl Buffers {
         let floats = [&b.x, &b.input_x, &b.y, &b.q, &b.k, &b.v, &b.gate, &b.up, &b.logits];
         let floats: usize = floats.iter().map(|f| f.len() * 4).sum();
         let routing = b.routing.as_ref().map_or(0, |r| 4 * r.shares.len() + r.input.n_bytes());
-        floats + b.input.n_bytes() + routing + b.recurrent.n_bytes()
+        floats + b.input.n_bytes() + b.gated.n_bytes() + routing + b.recurrent.n_bytes()
     }
 }
 

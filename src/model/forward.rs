@@ -8,7 +8,7 @@ use super::rows::{
     activate, activate_gate, add_bias, add_product, each_row, norm_heads, normed, product,
 };
 use super::weights::{DenseWeights, FeedForward, Mixer, RopeFactors, Weights};
-use crate::kernels::{add_scaled, scale, sigmoid_mul};
+use crate::kernels::{BLOCK, add_scaled, scale, sigmoid_mul};
 use crate::kv_cache::{KvCache, KvType, Recurrent};
 use crate::ops::{Activations, Attention, Linear, Rope, Scratch, View, store_keys_values};
 use crate::team::Team;
@@ -236,7 +236,7 @@ impl Forward {
     /// x += down · (act(gate) ⊙ up), both from norm(x); without a gate, down · act(up).
     fn feed_forward(&mut self, layer: usize, n_tokens: usize) -> Result<()> {
         let Forward { config, weights, team, scratch, buffers, profile, .. } = self;
-        let Buffers { x, y, input_x, input, gate, up, .. } = buffers;
+        let Buffers { x, y, input_x, input, gated, gate, up, .. } = buffers;
         let layer = &weights.layers[layer];
         let FeedForward::Dense(own) = &layer.ffn else { return Ok(()) };
         let linear = Linear { team, scratch };
@@ -244,10 +244,22 @@ impl Forward {
 
         normed(team, config, source, layer.ffn_norm.as_ref(), n_tokens, own.input_forms(), input)?;
         profile.lap(Op::Norm);
-        up_and_gate(&linear, own, input, up, gate)?;
-        profile.lap(Op::GateUp);
         let n_ff = config.n_ff;
         let forms = own.down.input_forms();
+        let post_norm = layer.ffn_post_norm.as_ref();
+        let fits = n_tokens == 1 && n_ff.is_multiple_of(BLOCK);
+        if let Some([gate_weights, up_weights]) = own.plain_gate_up().filter(|_| fits) {
+            // Decode: each thread goes on with the rows that it has.
+            let products = [product(gate_weights, gate), product(up_weights, up)];
+            let activate = |row: &mut [f32], up: &[f32]| activate_gate(config.activation, row, up);
+            linear.run_gated(input, products, activate, forms, gated)?;
+            profile.lap(Op::GateUp);
+            add_product(&linear, config, gated, &own.down, post_norm, y, x)?;
+            profile.lap(Op::Down);
+            return Ok(());
+        }
+        up_and_gate(&linear, own, input, up, gate)?;
+        profile.lap(Op::GateUp);
         input.produce(team, n_tokens, n_ff, forms, |_, t, rows| {
             let at = t * n_ff..t * n_ff + rows.len();
             match own.gate {
@@ -262,7 +274,7 @@ impl Forward {
             }
         })?;
         profile.lap(Op::SiluMul);
-        add_product(&linear, config, input, &own.down, layer.ffn_post_norm.as_ref(), y, x)?;
+        add_product(&linear, config, input, &own.down, post_norm, y, x)?;
         profile.lap(Op::Down);
         Ok(())
     }

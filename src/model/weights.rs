@@ -185,6 +185,13 @@ impl DenseWeights {
         let both = [Some(&self.up), self.gate.as_ref()];
         Forms::of(both.into_iter().flatten().map(|p| p.weights.layout()))
     }
+
+    /// Gate and up, if there are both and nothing is added to their products.
+    pub(crate) fn plain_gate_up(&self) -> Option<[&Packed; 2]> {
+        let gate = self.gate.as_ref()?;
+        let plain = gate.bias.is_none() && self.up.bias.is_none();
+        plain.then_some([&gate.weights, &self.up.weights])
+    }
 }
 
 impl Product {

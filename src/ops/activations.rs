@@ -4,7 +4,7 @@ use crate::Result;
 use crate::kernels::{BLOCK, Best, Level, PANEL_TOKENS, Quantised};
 use crate::kv_cache::{filled, zeros};
 use crate::quant::Layout;
-use crate::team::Team;
+use crate::team::{Parts, Team};
 use std::sync::{Mutex, PoisonError};
 
 /// In which quantised forms the matrices behind an input read it.
@@ -123,6 +123,25 @@ impl Activations {
         })
     }
 
+    /// One token's row, for `n` threads that make it and quantise it, each whole blocks.
+    pub(crate) fn one_token(&mut self, width: usize, forms: Forms, n: usize) -> OneToken<'_> {
+        assert!(width.is_multiple_of(BLOCK));
+        (self.n_tokens, self.width) = (1, width);
+        let n_blocks = width / BLOCK;
+        let Activations { rows, affine, symmetric, .. } = self;
+        OneToken {
+            rows: Parts::new(&mut rows[..width], BLOCK, 1, n),
+            affine: Parts::new(&mut affine[..n_blocks * Best::AFFINE_X], Best::AFFINE_X, 1, n),
+            symmetric: Parts::new(
+                &mut symmetric[..n_blocks * Best::SYMMETRIC_X],
+                Best::SYMMETRIC_X,
+                1,
+                n,
+            ),
+            forms,
+        }
+    }
+
     /// Bytes in memory.
     pub(crate) fn n_bytes(&self) -> usize {
         4 * self.rows.len() + self.affine.len() + self.symmetric.len()
@@ -151,6 +170,25 @@ impl Activations {
     /// As weights without a minimum read them.
     pub(crate) fn symmetric(&self) -> Quantised<'_> {
         Quantised { bytes: &self.symmetric, n_blocks: self.width / BLOCK }
+    }
+}
+
+/// One token's row in the making.
+pub(crate) struct OneToken<'a> {
+    rows: Parts<'a, f32>,
+    affine: Parts<'a, u8>,
+    symmetric: Parts<'a, u8>,
+    forms: Forms,
+}
+
+impl OneToken<'_> {
+    /// Makes and quantises a thread's part: the one that [`share`](crate::team::share) gives
+    /// of the row in blocks.
+    pub(crate) fn fill(&self, tid: usize, make: impl FnOnce(&mut [f32])) {
+        let row = self.rows.take(tid);
+        make(row);
+        let (affine, symmetric) = (self.affine.take(tid), self.symmetric.take(tid));
+        quantise::<1>(row, row.len(), self.forms, affine, symmetric);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Matrix products: y = W·x for every token.
 
-use super::activations::Activations;
+use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
     BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Columns, FloatWeight, Minima,
@@ -52,21 +52,60 @@ impl Linear<'_> {
         x: &Activations,
         products: [Product<'_>; N],
     ) -> Result<()> {
-        let n = self.team.len();
-        let jobs = products.map(|p| {
-            let stride = p.weights.n_panels() * PANEL_ROWS;
-            let out = &mut p.out[..x.n_tokens() * stride];
-            let parts: [_; MAX_THREADS] = core::array::from_fn(|tid| {
-                if tid < n { share(stride, PANEL_ROWS, tid, n) } else { stride..stride }
-            });
-            (p.weights, Columns::new(out, stride, parts), p.add)
-        });
+        let jobs = products.map(|p| Job::new(p, x.n_tokens(), PANEL_ROWS, self.team.len()));
         self.team.run(|tid| {
             let mut scratch = self.scratch.0.of(tid);
-            for (weights, columns, add) in &jobs {
-                multiply(weights, x, &mut columns.take(tid), &mut scratch, *add);
+            for job in &jobs {
+                multiply(job.weights, x, &mut job.columns.take(tid), &mut scratch, job.add);
             }
         })
+    }
+
+    /// The products of one token with two matrices of as many rows, and what `activate(gate, up)`
+    /// makes of the first, in one region: each thread quantises its own rows into `out`. Their
+    /// number is a multiple of [`BLOCK`].
+    pub(crate) fn run_gated(
+        &self,
+        x: &Activations,
+        [gate, up]: [Product<'_>; 2],
+        activate: impl Fn(&mut [f32], &[f32]) + Sync,
+        forms: Forms,
+        out: &mut Activations,
+    ) -> Result<()> {
+        let n = self.team.len();
+        let out = out.one_token(gate.weights.n_rows(), forms, n);
+        let jobs = [gate, up].map(|p| Job::new(p, 1, BLOCK, n));
+        self.team.run(|tid| {
+            let mut scratch = self.scratch.0.of(tid);
+            let [mut gate, mut up] = jobs.each_ref().map(|job| {
+                let mut rows = job.columns.take(tid);
+                multiply(job.weights, x, &mut rows, &mut scratch, job.add);
+                rows
+            });
+            out.fill(tid, |row| {
+                row.copy_from_slice(gate.row_mut(0));
+                activate(row, up.row_mut(0));
+            });
+        })
+    }
+}
+
+/// A product in parts, one for each thread.
+struct Job<'a> {
+    weights: &'a Packed,
+    columns: Columns<'a, MAX_THREADS>,
+    add: bool,
+}
+
+impl<'a> Job<'a> {
+    /// For `n` threads, each having whole granules of the rows.
+    fn new(p: Product<'a>, n_tokens: usize, granule: usize, n: usize) -> Job<'a> {
+        let stride = p.weights.n_panels() * PANEL_ROWS;
+        let parts = core::array::from_fn(|tid| {
+            if tid < n { share(stride, granule, tid, n) } else { stride..stride }
+        });
+        let columns = Columns::new(&mut p.out[..n_tokens * stride], stride, parts);
+        Job { weights: p.weights, columns, add: p.add }
     }
 }
 
