@@ -9,10 +9,11 @@ const HERE = import.meta.url;
 
 /**
  * For so long its own files may bring nothing. Of its scripts nothing is heard before all are
- * there; of its binary, whenever bytes have come. More than the 20 seconds for which Chromium has
- * a request wait for an earlier one of the same file that came to nothing.
+ * there; of its binary, whenever bytes have come, or at its end where a service worker reads it
+ * first. Counted in ticks: a page that was frozen meanwhile comes to one of them.
  */
-const ARRIVAL_MS = 30_000;
+const ARRIVAL_TICKS = 12;
+const TICK_MS = 10_000;
 
 /** A worker that does not say for so long that it lives has ended. */
 const PATIENCE_MS = 500;
@@ -96,12 +97,12 @@ export class Connection {
       return;
     }
     if (answer.type === ANSWER.ARRIVING) return this.#awaitFiles();
-    if (answer.type === ANSWER.ARRIVED) return clearTimeout(this.#arrival);
+    if (answer.type === ANSWER.ARRIVED) return clearInterval(this.#arrival);
     const pending = this.#pending.get(answer.id);
     // An answer to a request that has ended: a token that was on its way.
     if (!pending) return;
     // Whoever answers is there: also a worker of an earlier version, out of the browser's cache.
-    clearTimeout(this.#arrival);
+    clearInterval(this.#arrival);
     switch (answer.type) {
       case ANSWER.DONE:
         return pending.resolve(answer);
@@ -116,9 +117,11 @@ export class Connection {
 
   /** A server that accepts a request and says nothing would be waited for for ever. */
   #awaitFiles() {
-    clearTimeout(this.#arrival);
-    const stalled = () => this.#end(crashed, engineNotLoaded(`nothing came for ${ARRIVAL_MS / 1000} seconds`));
-    this.#arrival = setTimeout(stalled, ARRIVAL_MS);
+    clearInterval(this.#arrival);
+    let ticks = 0;
+    this.#arrival = setInterval(() => {
+      if (++ticks === ARRIVAL_TICKS) this.#end(crashed, engineNotLoaded("nothing came for two minutes"));
+    }, TICK_MS);
   }
 
   /** The worker holds a lock as long as it lives, however it ends: a browser may end it without a word. */
@@ -150,7 +153,7 @@ export class Connection {
     this.crashed = later === crashed;
     this.#watch.abort();
     clearTimeout(this.#doubt);
-    clearTimeout(this.#arrival);
+    clearInterval(this.#arrival);
     this.#worker.terminate();
     for (const pending of [...this.#pending.values()]) pending.reject(now);
   }

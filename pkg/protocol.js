@@ -39,7 +39,7 @@ export const ANSWER = Object.freeze({
   DONE: "done",
   ERROR: "error",
   ABORTED: "aborted",
-  /** Have no id: more of the worker's own files is here; all of them are. */
+  /** Have no id: more of the worker's own files is here; no more comes. */
   ARRIVING: "arriving",
   ARRIVED: "arrived",
   /** Has no id: { lock } is the name of a lock that the worker holds as long as it lives. */
