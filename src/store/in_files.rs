@@ -166,6 +166,8 @@ impl Storage for InFiles {
         Box::pin(async move {
             let found = found.await?;
             state.found.borrow_mut().extend(found.clone());
+            // One that was found before is not wanted: it could not be deleted while it is open.
+            state.open.replace(None);
             match &found {
                 Some(Stored::Complete(manifest) | Stored::Partial(manifest))
                     if manifest.backend == Backend::Opfs =>

@@ -233,10 +233,6 @@ async fn streamed(blob: &Blob, mut record: Record) -> Js<Record> {
     // The body of an answer fills buffers where the Blob's own stream does not.
     let Some(body) = Response::new_with_opt_blob(Some(blob))?.body() else { return Ok(record) };
     let mut reading = Reading::of(&body)?;
-    if let Reading::Chunks { .. } = reading {
-        // The record before has left its chunks.
-        collect_garbage();
-    }
     while let Some(bytes) = reading.next(u32::MAX).await? {
         record.append(&bytes)?;
     }

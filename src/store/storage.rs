@@ -40,7 +40,8 @@ pub(super) trait Storage {
     fn backend(&self) -> Option<Backend>;
 
     /// What is stored of a model in the present layout; the complete one before an
-    /// unfinished download, unless it has the id `but`. A complete one's time of use is set to now.
+    /// unfinished download, unless it has the id `but`. A complete one's time of use is set to
+    /// now, whether it is wanted or not.
     ///
     /// # Errors
     /// [`Error::StorageUnavailable`], [`Error::Aborted`]. What is stored stays as it is.

@@ -19,6 +19,8 @@ pub(super) struct Disk {
     pub(super) records: BTreeMap<(String, u64, u32), Vec<u8>>,
     /// By id.
     pub(super) files: BTreeMap<u64, Vec<u8>>,
+    /// How often each of them is open.
+    pub(super) open: BTreeMap<u64, u32>,
 }
 
 impl Disk {
@@ -95,17 +97,34 @@ impl Files for Rc<World> {
                 disk.files.entry(id).or_default();
             }
             let there = disk.files.contains_key(&id);
-            Ok(there.then(|| Rc::new(Opened(world.clone(), id)) as Rc<dyn OpenFile>))
+            if !there {
+                return Ok(None);
+            }
+            *disk.open.entry(id).or_default() += 1;
+            Ok(Some(Rc::new(Opened(world.clone(), id)) as Rc<dyn OpenFile>))
         })
     }
 
+    /// As a browser does, it leaves one that is open.
     fn remove(&self, id: f64) -> Reply<()> {
-        self.disk.borrow_mut().files.remove(&(id as u64));
+        let mut disk = self.disk.borrow_mut();
+        if disk.open.get(&(id as u64)).is_none_or(|times| *times == 0) {
+            disk.files.remove(&(id as u64));
+        }
         reply(Ok(()))
     }
 }
 
 struct Opened(Rc<World>, u64);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Opened(world, id) = self;
+        if let Some(times) = world.disk.borrow_mut().open.get_mut(id) {
+            *times = times.saturating_sub(1);
+        }
+    }
+}
 
 impl OpenFile for Opened {
     fn read(&self, at: u64, bytes: u32, _: Option<Record>) -> Reply<Option<(Record, String)>> {

@@ -172,6 +172,9 @@ fn what_is_to_replace_a_model_goes_on_where_it_ended() {
         let first = if known { asking(&bytes) } else { options() };
         assert_eq!(load(&world, URL, first, ENOUGH), Outcome::Loaded(vec![bytes.clone()]));
         world.serve(URL, Served { etag: Some("\"2\"".into()), ..served(&other) });
+        // Also where the one lies in a file and the other does not.
+        let backend = if world.chance(0.5) { Backend::Opfs } else { Backend::IndexedDb };
+        world.backend.set(backend);
         let steps = if known { 15 } else { 60 };
         let (sent, mut kills) = (world.sent.get(), 0);
         while load(&world, URL, asking(&other), steps + world.below(20)) == Outcome::Killed {
@@ -185,6 +188,7 @@ fn what_is_to_replace_a_model_goes_on_where_it_ended() {
         let (sent, limit) = (world.sent.get() - sent, 1000 + kills * 2 * u64::from(RECORD));
         assert!(sent <= limit, "{sent} bytes for {kills} kills");
         assert_eq!(world.stored(URL), Some(vec![(URL.into(), other)]));
+        assert_eq!(world.disk.borrow().models[URL].backend, backend);
         // A file that a tab was closed before it could delete.
         world.disk.borrow_mut().tidy();
         assert_eq!(world.disk.borrow().bytes(), 1000, "the old one's bytes are left");
