@@ -34,6 +34,7 @@ export interface PhaseProfile {
     | "attention"
     | "attention_output"
     | "gate_up"
+    /** Counts as `gate_up` where one token runs through a dense layer without biases. */
     | "silu_mul"
     | "down"
     | "head",
