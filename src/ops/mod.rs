@@ -4,6 +4,8 @@ mod activations;
 mod attention;
 mod linear;
 mod rope;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use activations::{Activations, Forms};
 pub(crate) use attention::{Attention, AttentionShape, Scores, View, store_keys_values};
