@@ -3,9 +3,9 @@
 import { REQUEST } from "./protocol.js";
 
 /** Deltas that may lie unread. */
-export const WINDOW = 32;
+export const WINDOW = 64;
 /** So many are told of at once. */
-const TOGETHER = 8;
+const TOGETHER = 16;
 
 /** Tells the worker what of a request's deltas has been read; `start` is the request's `onStart`. */
 export function readReceipts() {

@@ -5,9 +5,9 @@ use super::protocol::{Delta, Event};
 use std::time::Duration;
 use web_time::Instant;
 
-/// Tokens that come within a frame of the screen are posted together: each message wakes the
+/// Tokens that come within two frames of a screen are posted together: each message wakes the
 /// page's thread, which takes a core from the threads that decode.
-const FRAME: Duration = Duration::from_millis(16);
+const FRAMES: Duration = Duration::from_millis(33);
 /// Tokens that a pass may bring, and one more.
 const LATELY: usize = 9;
 
@@ -15,8 +15,9 @@ const LATELY: usize = 9;
 pub(super) struct Deltas {
     id: u32,
     waiting: Vec<Delta>,
-    posted: Instant,
-    pushed: Instant,
+    /// When the last were posted, if any.
+    posted: Option<Instant>,
+    pushed: Option<Instant>,
     /// What lay between the last tokens.
     gaps: [Duration; LATELY],
 }
@@ -24,19 +25,21 @@ pub(super) struct Deltas {
 impl Deltas {
     /// Of the completion `id`.
     pub(super) fn new(id: u32) -> Deltas {
-        let now = Instant::now();
-        Deltas { id, waiting: Vec::new(), posted: now, pushed: now, gaps: [FRAME; LATELY] }
+        let gaps = [Duration::ZERO; LATELY];
+        Deltas { id, waiting: Vec::new(), posted: None, pushed: None, gaps }
     }
 
-    /// Adds a token. It is posted at once, unless another was within a frame, and the next pass
-    /// is likely to end within one as well.
+    /// Adds a token. It is posted at once, unless another was within [`FRAMES`], and the next pass
+    /// is likely to end within them as well.
     pub(super) fn push(&mut self, delta: Delta) {
         self.waiting.push(delta);
-        self.gaps.rotate_left(1);
-        self.gaps[LATELY - 1] = self.pushed.elapsed();
-        self.pushed = Instant::now();
-        let slow = self.gaps.iter().any(|gap| *gap >= FRAME);
-        if slow || self.posted.elapsed() >= FRAME {
+        let now = Instant::now();
+        if let Some(pushed) = self.pushed.replace(now) {
+            self.gaps.rotate_left(1);
+            self.gaps[LATELY - 1] = now - pushed;
+        }
+        let slow = self.gaps.iter().any(|gap| *gap >= FRAMES);
+        if slow || self.posted.is_none_or(|posted| now - posted >= FRAMES) {
             self.flush();
         }
     }
@@ -44,7 +47,7 @@ impl Deltas {
     /// Posts what waits.
     pub(super) fn flush(&mut self) {
         if !self.waiting.is_empty() {
-            self.posted = Instant::now();
+            self.posted = Some(Instant::now());
             post(self.id, Event::Deltas { deltas: std::mem::take(&mut self.waiting) });
         }
     }

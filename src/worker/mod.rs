@@ -2,7 +2,7 @@
 //!
 //! `pkg/worker.js` makes the instance and hands every message of the page to `receive`.
 //! [`protocol`] says what they are; requests run one after the other, and between steps of
-//! one the worker's event loop turns, every 8 ms or step, so that an abort is heard. (A
+//! one the worker's event loop turns, every 32 ms or step, so that an abort is heard. (A
 //! profile is one step of a few seconds.)
 
 pub mod fields;

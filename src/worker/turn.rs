@@ -9,9 +9,10 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 use web_time::Instant;
 
-/// Work goes on for so long between turns: by a message, a turn costs as much as a tenth of a
-/// small model's token, and lets the other threads fall asleep.
-const WORK: Duration = Duration::from_millis(8);
+/// Work goes on for so long between turns. A turn costs a twentieth of a small model's token, by
+/// a message a tenth (the browser's code has left the caches since the last), and lets the other
+/// threads fall asleep; a person does not notice that an abort waits so long.
+const WORK: Duration = Duration::from_millis(32);
 
 thread_local! {
     static SCHEDULER: Option<Scheduler> = Scheduler::find();
