@@ -113,13 +113,18 @@ fn product<W: FloatWeight>(
     assert!(k > 0 && b.len() >= (k - 1) * b_stride + PANEL_ROWS);
     let mut r = 0;
     while r < a.n {
-        let rows = (a.n - r).min(4);
+        // The fewest tiles, of about as many rows each: with six, twelve sums hide the latency
+        // of an addition, and still fit the registers.
+        let left = a.n - r;
+        let rows = left.div_ceil(left.div_ceil(6));
         let (a_row, c) = (&a.data[r * a.stride..], &mut c[r * c_stride..]);
         match rows {
             1 => product_rows::<W, 1>(a_row, a.stride, k, b, b_stride, c, c_stride),
             2 => product_rows::<W, 2>(a_row, a.stride, k, b, b_stride, c, c_stride),
             3 => product_rows::<W, 3>(a_row, a.stride, k, b, b_stride, c, c_stride),
-            _ => product_rows::<W, 4>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            4 => product_rows::<W, 4>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            5 => product_rows::<W, 5>(a_row, a.stride, k, b, b_stride, c, c_stride),
+            _ => product_rows::<W, 6>(a_row, a.stride, k, b, b_stride, c, c_stride),
         }
         r += rows;
     }
