@@ -103,10 +103,10 @@ impl F32x4 {
         F32x4(self.0.map(round_ties_even))
     }
 
-    /// 2^n for integral n in -126..=127.
+    /// `self` · 2^k, given `n` = 1.5·2^23 + k; both it and `self` far from subnormal.
     #[inline(always)]
-    pub(crate) fn exp2_integer(self) -> Self {
-        F32x4(self.0.map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32)))
+    pub(crate) fn times_exp2(self, n: Self) -> Self {
+        self.zip(n, |x, n| f32::from_bits(x.to_bits().wrapping_add(n.to_bits() << 23)))
     }
 
     /// Lanes of `self`, or 0 where `x` is below `limit`.

@@ -136,12 +136,10 @@ impl F32x4 {
         F32x4(f32x4_nearest(self.0))
     }
 
-    /// 2^n for integral n in -126..=127.
+    /// `self` · 2^k, given `n` = 1.5·2^23 + k; both it and `self` far from subnormal.
     #[inline(always)]
-    pub(crate) fn exp2_integer(self) -> Self {
-        // Of 1.5·2^23 + n the lowest bits are those of n: cheaper than a saturating conversion.
-        let n = f32x4_add(self.0, f32x4_splat(1.5 * (1 << 23) as f32));
-        F32x4(i32x4_add(i32x4_shl(n, 23), f32x4_splat(1.0)))
+    pub(crate) fn times_exp2(self, n: Self) -> Self {
+        F32x4(i32x4_add(self.0, i32x4_shl(n.0, 23)))
     }
 
     /// Lanes of `self`, or 0 where `x` is below `limit`.

@@ -38,6 +38,7 @@ pub(crate) use attend_q8::{
     ByteQueries, ByteScale, ByteTerms, ByteVectors, VALUE_GROUP, put_key, put_value,
     quantise_query, quantise_terms, score_bytes, weigh_bytes,
 };
+pub(crate) use f32x4::Exp;
 pub(crate) use float::{FloatWeight, gemm_float, gemv_float};
 pub(crate) use level::{
     Centred8, Centred16, Centred32, Centred128, Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK,

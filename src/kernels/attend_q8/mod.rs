@@ -75,13 +75,13 @@ pub(crate) struct ByteQueries<'a> {
     pub(crate) n: usize,
 }
 
-/// What turns the integers of a vector into numbers.
+/// What turns the integers of a query into numbers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ByteScale {
     /// x ≈ d · q.
     d: f32,
-    /// Σq.
-    sum: i32,
+    /// What [`ByteLevel::key_tile`] leaves too much in a sum; exact, as the sum is (below 2^24).
+    offset: f32,
 }
 
 /// Some keys, or values, of a head with their scales.
@@ -106,7 +106,8 @@ pub(crate) struct ByteTerms<'a> {
 /// Quantises a query, of a multiple of 8 values.
 pub(crate) fn quantise_query<L: ByteLevel>(x: &[f32], q: &mut [i8]) -> ByteScale {
     let (d, inverse) = scale_of(x);
-    ByteScale { d, sum: L::quantise_bytes(x, inverse, q) }
+    let offset = (L::key_offset() * L::quantise_bytes(x, inverse, q)) as f32;
+    ByteScale { d, offset }
 }
 
 /// Scale and inverse of a vector; finite, whatever its values are.
@@ -201,11 +202,9 @@ fn score_rows<L: ByteLevel, const R: usize>(
     let sums = unsafe { L::key_tile::<R>(rows.as_ptr(), stride, keys.as_ptr(), head_dim / WORD) };
     let d = d.as_chunks::<4>().0;
     for (r, sum) in sums.into_iter().enumerate() {
-        let ByteScale { d: dq, sum: sum_q } = q.scales[(first + r) * q.step];
-        // Both are below 2^24, so exact.
-        let offset = F32x4::splat((L::key_offset() * sum_q) as f32);
-        let score =
-            |i: usize| sum[i].sub(offset).mul(F32x4::splat(dq)).mul(F32x4::from_array(&d[i]));
+        let scale = &q.scales[(first + r) * q.step];
+        let [dq, offset] = [scale.d, scale.offset].map(F32x4::splat);
+        let score = |i: usize| sum[i].sub(offset).mul(dq).mul(F32x4::from_array(&d[i]));
         put(&mut scores[r * scores_stride..][..PANEL_ROWS], [score(0), score(1)], false);
     }
 }

@@ -3,8 +3,8 @@
 use super::AttentionShape;
 use crate::Result;
 use crate::kernels::{
-    Best, ByteQueries, ByteScale, ByteTerms, HALF_SCALE, PANEL_ROWS, Rows, VALUE_GROUP, add_scaled,
-    exp_scalar, quantise_query, quantise_terms, scale, score_bytes, score_keys, soft_cap,
+    Best, ByteQueries, ByteScale, ByteTerms, Exp, HALF_SCALE, PANEL_ROWS, Rows, VALUE_GROUP,
+    add_scaled, quantise_query, quantise_terms, scale, score_bytes, score_keys, soft_cap,
     softmax_terms, weigh_bytes, weigh_values,
 };
 use crate::kv_cache::{KeysValues, copies, filled, zeros};
@@ -82,16 +82,16 @@ impl Softmax {
 
     /// Joins a block of keys to those before it: `out` are their weighted values, each sum
     /// being relative to its own maximum.
-    pub(super) fn join(&mut self, block: Softmax, weighted: &[f32], out: &mut [f32]) {
+    pub(super) fn join(&mut self, exp: &Exp, block: Softmax, weighted: &[f32], out: &mut [f32]) {
         if block.sum == 0.0 {
             return; // no key that the token may see
         }
         if block.max <= self.max {
-            let now = exp_scalar(block.max - self.max);
+            let now = exp.of_scalar(block.max - self.max);
             add_scaled(out, weighted, now);
             self.sum += block.sum * now;
         } else {
-            let before = exp_scalar(self.max - block.max);
+            let before = exp.of_scalar(self.max - block.max);
             scale(out, before);
             add_scaled(out, weighted, 1.0);
             *self = Softmax { max: block.max, sum: self.sum * before + block.sum };

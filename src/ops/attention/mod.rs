@@ -13,7 +13,7 @@ mod tests;
 
 use super::activations::{Activations, Forms};
 use crate::Result;
-use crate::kernels::{HALF_SCALE, PANEL_TOKENS, scale};
+use crate::kernels::{Exp, HALF_SCALE, PANEL_TOKENS, scale};
 use crate::kv_cache::{KvType, LayerCache, copies, zeros};
 use crate::team::{Parts, PerThread, Team, share};
 use block::{Block, Chosen, KEY_BLOCK, QuantisedQueries, Queries, Softmax, Terms};
@@ -252,6 +252,7 @@ impl Attention {
         let joined = &mut joined[..n_tokens * n_heads * head_dim];
         let parts = Parts::new(joined, head_dim, 1, n);
         team.run_if(n > 1, |tid| {
+            let exp = Exp::new();
             let first = share(n_tokens * n_heads, 1, tid, n).start;
             for (i, out) in parts.take(tid).chunks_exact_mut(head_dim).enumerate() {
                 let (token, head) = ((first + i) / n_heads, (first + i) % n_heads);
@@ -261,7 +262,7 @@ impl Attention {
                     let unit = head / group * blocks.len() + block - blocks.start;
                     let part = (unit * n_tokens + token) * group + head % group;
                     let weighted = &weighted[part * head_dim..][..head_dim];
-                    softmax.join(softmaxes[part], weighted, out);
+                    softmax.join(&exp, softmaxes[part], weighted, out);
                 }
                 scale(out, 1.0 / softmax.sum);
             }
@@ -281,6 +282,7 @@ impl Attention {
             queries.fill(q, head_dim);
         }
         let queries = Queries { rows: q, bytes: queries, head_dim };
+        let exp = Exp::new();
         out.fill(0.0);
         softmaxes.fill([Softmax::EMPTY; MAX_UNIT]);
         for block in blocks_of(&seen) {
@@ -296,7 +298,7 @@ impl Attention {
                     for (t, part) in parts.iter().enumerate() {
                         let out = &mut out[t * width + head * head_dim..][..head_dim];
                         let weighted = &weighted[t * head_dim..][..head_dim];
-                        softmaxes[head][t].join(*part, weighted, out);
+                        softmaxes[head][t].join(&exp, *part, weighted, out);
                     }
                 }
             }
