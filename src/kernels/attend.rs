@@ -101,6 +101,10 @@ pub(crate) fn weigh_values<W: FloatWeight>(
     }
 }
 
+/// Rows of a tile: with six, twelve sums hide the latency of an addition. Where a product takes
+/// a register of its own, they do not fit the sixteen that x86 has.
+const MAX_ROWS: usize = if cfg!(target_feature = "relaxed-simd") { 6 } else { 4 };
+
 /// `c[r][0..8] = a[r][0..k] · b`, b being k rows of 8, `b_stride` apart.
 fn product<W: FloatWeight>(
     a: Rows,
@@ -113,10 +117,9 @@ fn product<W: FloatWeight>(
     assert!(k > 0 && b.len() >= (k - 1) * b_stride + PANEL_ROWS);
     let mut r = 0;
     while r < a.n {
-        // The fewest tiles, of about as many rows each: with six, twelve sums hide the latency
-        // of an addition, and still fit the registers.
+        // The fewest tiles, of about as many rows each.
         let left = a.n - r;
-        let rows = left.div_ceil(left.div_ceil(6));
+        let rows = left.div_ceil(left.div_ceil(MAX_ROWS));
         let (a_row, c) = (&a.data[r * a.stride..], &mut c[r * c_stride..]);
         match rows {
             1 => product_rows::<W, 1>(a_row, a.stride, k, b, b_stride, c, c_stride),
