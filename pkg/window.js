@@ -2,8 +2,8 @@
 
 import { REQUEST } from "./protocol.js";
 
-/** Deltas that may lie unread. */
-export const WINDOW = 64;
+/** Deltas that may lie unread: more than come while a message and its receipt wait, some 65 ms. */
+export const WINDOW = 128;
 /** So many are told of at once. */
 const TOGETHER = 16;
 

@@ -148,8 +148,8 @@ export interface CompletionChunk<Absent = never> {
 /**
  * An answer as it comes: a chunk for each token that completes some text, then
  * one with `finish_reason`, `usage` and `timings`. Leaving the loop aborts the
- * request. Can be read once. The model waits for a reader that is slow: at most
- * a few dozen chunks lie unread.
+ * request. Can be read once. The model waits for a reader that is slow: not much
+ * more than a hundred chunks lie unread.
  */
 export interface Stream<Chunk> extends AsyncIterable<Chunk> {
   /** Aborts the request. */

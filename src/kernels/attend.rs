@@ -102,7 +102,7 @@ pub(crate) fn weigh_values<W: FloatWeight>(
 }
 
 /// Rows of a tile: with six, twelve sums hide the latency of an addition. Where a product takes
-/// a register of its own, they do not fit the sixteen that x86 has.
+/// a register of its own, they do not fit V8's fifteen.
 const MAX_ROWS: usize = if cfg!(target_feature = "relaxed-simd") { 6 } else { 4 };
 
 /// `c[r][0..8] = a[r][0..k] · b`, b being k rows of 8, `b_stride` apart.

@@ -17,8 +17,8 @@ pub(crate) use imp::{F32x4, HalfReader};
 /// 2^112: what [`HalfReader`] leaves out.
 pub(crate) const F16_SCALE: f32 = f32::from_bits(0x7780_0000);
 
-/// e^x: Cody–Waite reduction and the degree-5 polynomial of Cephes' `expf`. To be made before
-/// a loop: its constants are hidden, as those of [`opaque`].
+/// e^x = 2^n · 2^f with n + f = x · log₂ e, n an integer and |f| ≤ 1/2. To be made before a
+/// loop: its constants are hidden, as those of [`opaque`].
 #[derive(Clone, Copy)]
 pub(crate) struct Exp {
     bounds: [F32x4; 2],
@@ -61,7 +61,7 @@ impl Exp {
         self.of_or_zero(F32x4::splat(x)).to_array()[0]
     }
 
-    /// 2^(n + f) with n + f = x · log₂ e; anything where x is out of bounds.
+    /// The formula; anything where x is out of bounds or no number.
     #[inline(always)]
     fn within(&self, x: F32x4) -> F32x4 {
         let t = x.mul(self.log2_e);
@@ -89,6 +89,21 @@ mod tests {
             let bound = f64::from(6.0 + x.abs()) * 1e-7;
             assert!((y / want - 1.0).abs() < bound, "exp({x}) = {y}, not {want}");
         }
+    }
+
+    #[test]
+    fn exp_keeps_within_its_bounds() {
+        let exp = Exp::new();
+        let [low, high] = [-87.0, 88.0].map(|x| exp.of(F32x4::splat(x)).to_array()[0]);
+        assert!(low.is_normal() && high.is_normal());
+        for (x, want) in [(-200.0, low), (f32::NEG_INFINITY, low), (200.0, high)] {
+            assert_eq!(exp.of(F32x4::splat(x)).to_array(), [want; 4], "exp({x})");
+        }
+        assert_eq!((exp.of_scalar(0.0), exp.of_scalar(-87.0)), (1.0, low));
+        for x in [-87.00001, -200.0, -1e30, f32::NEG_INFINITY] {
+            assert_eq!(exp.of_scalar(x), 0.0, "exp({x})");
+        }
+        assert!(exp.of_scalar(f32::NAN).is_nan());
     }
 
     #[test]

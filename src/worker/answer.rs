@@ -96,7 +96,13 @@ async fn complete(request: CompletionRequest, seat: &mut Seat, ticket: &Ticket) 
                 prefilled(id, done, total);
             }
             Step::Token(token) => {
-                deltas.push(delta(token, engine.tokenizer(), logprobs));
+                let echoed = token.prompt;
+                let delta = delta(token, engine.tokenizer(), logprobs);
+                if echoed {
+                    deltas.echo(delta)
+                } else {
+                    deltas.push(delta)
+                }
                 n_deltas += 1;
             }
             Step::Done(finish) => {

@@ -2,44 +2,31 @@
 
 use super::port::post;
 use super::protocol::{Delta, Event};
-use std::time::Duration;
+use super::rhythm::Rhythm;
 use web_time::Instant;
-
-/// Tokens that come within two frames of a screen are posted together: each message wakes the
-/// page's thread, which takes a core from the threads that decode.
-const FRAMES: Duration = Duration::from_millis(33);
-/// Tokens that a pass may bring, and one more.
-const LATELY: usize = 9;
 
 /// The tokens that have not been posted yet.
 pub(super) struct Deltas {
     id: u32,
     waiting: Vec<Delta>,
-    /// When the last were posted, if any.
-    posted: Option<Instant>,
-    pushed: Option<Instant>,
-    /// What lay between the last tokens.
-    gaps: [Duration; LATELY],
+    rhythm: Rhythm,
 }
 
 impl Deltas {
     /// Of the completion `id`.
     pub(super) fn new(id: u32) -> Deltas {
-        let gaps = [Duration::ZERO; LATELY];
-        Deltas { id, waiting: Vec::new(), posted: None, pushed: None, gaps }
+        Deltas { id, waiting: Vec::new(), rhythm: Rhythm::default() }
     }
 
-    /// Adds a token. It is posted at once, unless another was within [`FRAMES`], and the next pass
-    /// is likely to end within them as well.
+    /// Adds a token of the prompt, which takes no pass: it is posted with the first other.
+    pub(super) fn echo(&mut self, delta: Delta) {
+        self.waiting.push(delta);
+    }
+
+    /// Adds a token, and posts what waits unless more comes soon.
     pub(super) fn push(&mut self, delta: Delta) {
         self.waiting.push(delta);
-        let now = Instant::now();
-        if let Some(pushed) = self.pushed.replace(now) {
-            self.gaps.rotate_left(1);
-            self.gaps[LATELY - 1] = now - pushed;
-        }
-        let slow = self.gaps.iter().any(|gap| *gap >= FRAMES);
-        if slow || self.posted.is_none_or(|posted| now - posted >= FRAMES) {
+        if self.rhythm.token(Instant::now()) {
             self.flush();
         }
     }
@@ -47,7 +34,7 @@ impl Deltas {
     /// Posts what waits.
     pub(super) fn flush(&mut self) {
         if !self.waiting.is_empty() {
-            self.posted = Some(Instant::now());
+            self.rhythm.post(Instant::now());
             post(self.id, Event::Deltas { deltas: std::mem::take(&mut self.waiting) });
         }
     }

@@ -11,6 +11,8 @@ pub mod load_request;
 pub mod progress;
 pub mod protocol;
 pub mod request;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))] // of use in the worker
+mod rhythm;
 mod sampling;
 
 #[cfg(target_arch = "wasm32")]

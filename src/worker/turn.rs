@@ -9,9 +9,9 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 use web_time::Instant;
 
-/// Work goes on for so long between turns. A turn costs a twentieth of a small model's token, by
-/// a message a tenth (the browser's code has left the caches since the last), and lets the other
-/// threads fall asleep; a person does not notice that an abort waits so long.
+/// Work goes on for so long between turns. A turn costs a twentieth of a small model's token or
+/// more (the browser's code has left the caches since the last), and lets the other threads fall
+/// asleep; a person does not notice that an abort waits so long.
 const WORK: Duration = Duration::from_millis(32);
 
 thread_local! {
@@ -42,8 +42,7 @@ pub(super) async fn turn() {
     TURNED.set(Some(Instant::now()));
 }
 
-/// The browser's scheduler of tasks. Not all have one; a message to oneself takes ten times
-/// as long.
+/// The browser's scheduler of tasks. Not all have one; a message to oneself takes longer.
 struct Scheduler {
     scheduler: JsValue,
     post_task: Function,

@@ -121,7 +121,7 @@ describe("requests", needsRealModel(), () => {
     });
     assert.match(outcome.other, /Paris/);
     assert.equal(outcome.text, outcome.whole, "what was displaced is computed again, to the same text");
-    assert.ok(outcome.burst > 0 && outcome.burst <= 80, `${outcome.burst} tokens lay unread`);
+    assert.ok(outcome.burst > 0 && outcome.burst <= 144, `${outcome.burst} tokens lay unread`);
   });
 
   test("leaving the loop ends the request", async () => {
