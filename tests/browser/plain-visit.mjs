@@ -100,11 +100,11 @@ class Memory {
     return this.#renderers.reduce((sum, pid) => sum + privateBytes(pid), 0);
   }
 
-  /** Bytes when they no longer move, within 1 MiB, for a second. */
-  async settled() {
+  /** Bytes when they no longer move, within 1 MiB, for so many seconds. */
+  async settled(seconds = 1) {
     this.#renderers = renderersBelow(this.#browser);
     let last = this.now();
-    for (let quiet = 0, turns = 0; quiet < 4 && turns < 60; turns++) {
+    for (let quiet = 0, turns = 0; quiet < 4 * seconds && turns < 60 + 4 * seconds; turns++) {
       await sleep(250);
       const now = this.now();
       quiet = Math.abs(now - last) < MiB ? quiet + 1 : 0;
