@@ -33,9 +33,9 @@ impl Rhythm {
         slow || self.posted.is_none_or(|posted| now - posted >= FRAMES)
     }
 
-    /// What waits is posted.
+    /// What waits is posted. Before the first token, of an echoed prompt, that means nothing.
     pub(super) fn post(&mut self, now: Instant) {
-        self.posted = Some(now);
+        self.posted = self.came.map(|_| now);
     }
 }
 
@@ -61,6 +61,13 @@ mod tests {
     #[test]
     fn the_first_token_and_slow_ones_are_posted_at_once() {
         assert!(posts([0, 40, 35, 400, 33]).iter().all(|post| *post));
+    }
+
+    #[test]
+    fn the_first_token_does_not_wait_behind_an_echo() {
+        let (mut rhythm, now) = (Rhythm::default(), Instant::now());
+        rhythm.post(now);
+        assert!(rhythm.token(now));
     }
 
     #[test]
