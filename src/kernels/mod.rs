@@ -44,7 +44,9 @@ pub(crate) use level::{
     Centred8, Centred16, Centred32, Centred128, Level, Minima, Q8_BLOCK, Scales, TABLE4_BLOCK,
     q4_block, q7_block,
 };
-pub(crate) use product::{Levels, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
+pub(crate) use product::{
+    Levels, MAX_PIECES, Piece, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv,
+};
 pub(crate) use recurrent::{add_products, delta_rule};
 pub(crate) use row::{
     add_scaled, centre, exp_scalar, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves,

@@ -195,32 +195,84 @@ impl<L: Level, T: Levels> Weights<L> for Table4<T> {
     }
 }
 
-/// y = W·x (or y += W·x) for the whole panels of weights in `w`, one token.
-///
-/// `w` is `[panels][n_blocks][W::BLOCK]`, `y` is `[panels · 8]`.
-#[inline(never)]
-pub(crate) fn gemv<L: Level, W: Weights<L>>(w: &[u8], x: Quantised, y: &mut [f32], add: bool) {
-    let panel_bytes = x.n_blocks * W::BLOCK;
-    assert!(w.len() == y.len() / PANEL_ROWS * panel_bytes);
-    assert!(x.bytes.len() >= x.n_blocks * W::X);
-    // Two panels side by side, far from each other: memory streams faster in two places.
-    let n_pairs = y.len() / PANEL_ROWS / 2;
-    let (near, far) = w.split_at(n_pairs * panel_bytes);
-    let (y_near, y_far) = y.split_at_mut(n_pairs * PANEL_ROWS);
-    let pairs = near.chunks_exact(panel_bytes).zip(far.chunks_exact(panel_bytes));
-    let rows = y_near.chunks_exact_mut(PANEL_ROWS).zip(y_far.chunks_exact_mut(PANEL_ROWS));
-    for ((near, far), (y_near, y_far)) in pairs.zip(rows) {
-        let panels = [near.as_ptr(), far.as_ptr()];
-        // SAFETY: each chunk is one panel, and x was checked above.
-        let [near, far] = unsafe { W::rows(panels, x.bytes.as_ptr(), x.n_blocks) };
-        put(y_near, near, add);
-        put(y_far, far, add);
+/// Whole panels of a matrix, and the rows of its product that are theirs.
+#[derive(Default)]
+pub(crate) struct Piece<'a> {
+    /// `[panels][n_blocks][W::BLOCK]`
+    pub(crate) w: &'a [u8],
+    /// `[panels · 8]`
+    pub(crate) y: &'a mut [f32],
+}
+
+impl<'a> Piece<'a> {
+    fn n_panels(&self) -> usize {
+        self.y.len() / PANEL_ROWS
     }
-    let odd = far.chunks_exact(panel_bytes).zip(y_far.chunks_exact_mut(PANEL_ROWS)).skip(n_pairs);
-    for (w, y) in odd {
+
+    /// Takes the first panels away.
+    #[inline(always)]
+    fn split_off(&mut self, n_panels: usize, panel_bytes: usize) -> Piece<'a> {
+        let (y, y_left) = core::mem::take(&mut self.y).split_at_mut(n_panels * PANEL_ROWS);
+        let (w, w_left) = self.w.split_at(n_panels * panel_bytes);
+        *self = Piece { w: w_left, y: y_left };
+        Piece { w, y }
+    }
+}
+
+/// The most pieces of one [`gemv`].
+pub(crate) const MAX_PIECES: usize = 4;
+
+/// The panels of some pieces, one after the other.
+struct Panels<'a> {
+    pieces: [Piece<'a>; MAX_PIECES],
+    panel_bytes: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// Takes the first half away, the smaller one.
+    fn split_off_half(&mut self) -> Panels<'a> {
+        let Panels { pieces, panel_bytes } = self;
+        let mut left = pieces.iter().map(Piece::n_panels).sum::<usize>() / 2;
+        let pieces = pieces.each_mut().map(|piece| {
+            let n = left.min(piece.n_panels());
+            left -= n;
+            piece.split_off(n, *panel_bytes)
+        });
+        Panels { pieces, panel_bytes: *panel_bytes }
+    }
+}
+
+impl<'a> Iterator for Panels<'a> {
+    type Item = Piece<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let piece = self.pieces.iter_mut().find(|piece| !piece.y.is_empty())?;
+        Some(piece.split_off(1, self.panel_bytes))
+    }
+}
+
+/// y = W·x (or y += W·x) for pieces of one or more matrices, one token.
+#[inline(never)]
+pub(crate) fn gemv<L: Level, W: Weights<L>>(pieces: [Piece; MAX_PIECES], x: Quantised, add: bool) {
+    let panel_bytes = x.n_blocks * W::BLOCK;
+    assert!(pieces.iter().all(|p| p.w.len() == p.n_panels() * panel_bytes));
+    assert!(x.bytes.len() >= x.n_blocks * W::X);
+    let (x, n_blocks) = (x.bytes.as_ptr(), x.n_blocks);
+    // Two panels side by side, far from each other: memory streams faster in two places, but
+    // takes its time to begin, so the places are those of all pieces together.
+    let mut far = Panels { pieces, panel_bytes };
+    let near = far.split_off_half();
+    for (near, far) in near.zip(&mut far) {
+        // SAFETY: each piece is one panel, and x was checked above.
+        let tiles = unsafe { W::rows([near.w.as_ptr(), far.w.as_ptr()], x, n_blocks) };
+        put(near.y, tiles[0], add);
+        put(far.y, tiles[1], add);
+    }
+    if let Some(odd) = far.next() {
         // SAFETY: as above.
-        let [rows] = unsafe { W::rows([w.as_ptr()], x.bytes.as_ptr(), x.n_blocks) };
-        put(y, rows, add);
+        let [rows] = unsafe { W::rows([odd.w.as_ptr()], x, n_blocks) };
+        put(odd.y, rows, add);
     }
 }
 

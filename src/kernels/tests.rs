@@ -5,7 +5,7 @@
 use super::attend::{Rows, score_keys, weigh_values};
 use super::float::{gemm_float, gemv_float};
 use super::level::{Centred8, Centred16, Centred32, Centred128, Level, Minima};
-use super::product::{Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
+use super::product::{Piece, Q4, Q7, Q8, Quantised, Table4, Weights, gemm, gemv};
 use super::recurrent::{add_products, delta_rule};
 use super::row::{
     centre, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves, rotate_pairs, scale_by,
@@ -174,7 +174,15 @@ fn multiply<L: Level, W: Weights<L>>(
         let mut bytes = vec![0; n_blocks * W::X];
         quantise(x, &mut bytes);
         let x = Quantised { bytes: &bytes, n_blocks };
-        gemv::<L, W>(w.panels(0..w.n_panels()), x, &mut y, add);
+        // In pieces, some of them empty, as if they were of several matrices.
+        let n = w.n_panels();
+        let mut rest = &mut y[..];
+        let pieces = [0..0, 0..n / 5, n / 5..n / 2, n / 2..n].map(|panels| {
+            let (y, after) = core::mem::take(&mut rest).split_at_mut(panels.len() * PANEL_ROWS);
+            rest = after;
+            Piece { w: w.panels(panels), y }
+        });
+        gemv::<L, W>(pieces, x, add);
     } else {
         let panel = PANEL_TOKENS * n_blocks * W::X;
         let mut bytes = vec![0; n_tokens.div_ceil(PANEL_TOKENS) * panel];

@@ -3,12 +3,16 @@
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Columns, FloatWeight, Minima,
-    PANEL_ROWS, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights, gemm, gemm_float, gemv, gemv_float,
+    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Columns, FloatWeight, MAX_PIECES,
+    Minima, PANEL_ROWS, Piece, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights, gemm, gemm_float,
+    gemv, gemv_float,
 };
 use crate::kv_cache::filled;
 use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
 use crate::team::{MAX_THREADS, PerThread, Team, share};
+use core::array::from_fn;
+use core::mem::replace;
+use core::ops::Range;
 
 /// One product of a region: a matrix and where its result goes.
 pub(crate) struct Product<'a> {
@@ -45,18 +49,33 @@ pub(crate) struct Linear<'a> {
 }
 
 impl Linear<'_> {
-    /// All products of one input in one region; each thread takes its share of the rows
-    /// of each matrix.
+    /// All products of one input in one region, up to [`MAX_PIECES`]. Each thread takes its share
+    /// of the rows: of all together where they are of one layout, else of each matrix.
     pub(crate) fn run<const N: usize>(
         &self,
         x: &Activations,
         products: [Product<'_>; N],
     ) -> Result<()> {
-        let jobs = products.map(|p| Job::new(p, x.n_tokens(), PANEL_ROWS, self.team.len()));
+        const { assert!(0 < N && N <= MAX_PIECES) };
+        let kind = |p: &Product| (p.weights.layout(), p.add);
+        let alike = products.iter().all(|p| kind(p) == kind(&products[0]));
+        let n = self.team.len();
+        let n_rows: usize = products.iter().map(|p| rows_of(p.weights)).sum();
+        let mut first = 0;
+        let jobs = products.map(|p| {
+            let end = first + rows_of(p.weights);
+            let all = replace(&mut first, end)..end;
+            Job::new(p, x.n_tokens(), n, |tid| match alike {
+                true => within(&all, share(n_rows, PANEL_ROWS, tid, n)),
+                false => share(all.len(), PANEL_ROWS, tid, n),
+            })
+        });
+        let together = if alike { N } else { 1 };
         self.team.run(|tid| {
             let mut scratch = self.scratch.0.of(tid);
-            for job in &jobs {
-                multiply(job.weights, x, &mut job.columns.take(tid), &mut scratch, job.add);
+            let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
+            for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
+                multiply(jobs, x, rows, &mut scratch);
             }
         })
     }
@@ -67,22 +86,25 @@ impl Linear<'_> {
     pub(crate) fn run_gated(
         &self,
         x: &Activations,
-        [gate, up]: [Product<'_>; 2],
+        products: [Product<'_>; 2],
         activate: impl Fn(&mut [f32], &[f32]) + Sync,
         forms: Forms,
         out: &mut Activations,
     ) -> Result<()> {
-        let (n, n_rows) = (self.team.len(), gate.weights.n_rows());
-        assert!(x.n_tokens() == 1 && up.weights.n_rows() == n_rows);
+        let (n, [n_rows, n_up]) =
+            (self.team.len(), products.each_ref().map(|p| p.weights.n_rows()));
+        assert!(x.n_tokens() == 1 && n_up == n_rows);
         let out = out.one_token(n_rows, forms, n);
-        let jobs = [gate, up].map(|p| Job::new(p, 1, BLOCK, n));
+        let together =
+            if products[0].weights.layout() == products[1].weights.layout() { 2 } else { 1 };
+        let jobs = products.map(|p| Job::new(p, 1, n, |tid| share(n_rows, BLOCK, tid, n)));
         self.team.run(|tid| {
             let mut scratch = self.scratch.0.of(tid);
-            let [mut gate, mut up] = jobs.each_ref().map(|job| {
-                let mut rows = job.columns.take(tid);
-                multiply(job.weights, x, &mut rows, &mut scratch, job.add);
-                rows
-            });
+            let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
+            for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
+                multiply(jobs, x, rows, &mut scratch);
+            }
+            let [mut gate, mut up] = rows;
             out.fill(tid, |row| {
                 row.copy_from_slice(gate.row_mut(0));
                 activate(row, up.row_mut(0));
@@ -99,71 +121,90 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// For `n` threads, each having whole granules of the rows.
-    fn new(p: Product<'a>, n_tokens: usize, granule: usize, n: usize) -> Job<'a> {
-        let stride = p.weights.n_panels() * PANEL_ROWS;
-        let parts = core::array::from_fn(|tid| {
-            if tid < n { share(stride, granule, tid, n) } else { stride..stride }
-        });
+    /// For `n` threads, each having whole panels: the rows `of(tid)`.
+    fn new(
+        p: Product<'a>,
+        n_tokens: usize,
+        n: usize,
+        of: impl Fn(usize) -> Range<usize>,
+    ) -> Job<'a> {
+        let stride = rows_of(p.weights);
+        let parts = from_fn(|tid| if tid < n { of(tid) } else { stride..stride });
         let columns = Columns::new(&mut p.out[..n_tokens * stride], stride, parts);
         Job { weights: p.weights, columns, add: p.add }
     }
-}
 
-/// The rows of a matrix that are a stripe's columns, for all tokens.
-fn multiply(w: &Packed, x: &Activations, y: &mut Stripe, scratch: &mut [u8], add: bool) {
-    debug_assert_eq!(w.n_cols(), x.width());
-    let rows = y.columns();
-    let panels = w.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS);
-    match w.layout() {
-        Layout::Q4 => integer::<Q4<Minima<1>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q4Halves => integer::<Q4<Minima<2>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q4Centred => integer::<Q4<Centred8>>(panels, x.affine(), y, scratch, add),
-        Layout::Q5Centred => integer::<Q7<Centred16>>(panels, x.affine(), y, scratch, add),
-        Layout::Q6Centred => integer::<Q7<Centred32>>(panels, x.affine(), y, scratch, add),
-        Layout::Q8Centred => integer::<Q7<Centred128>>(panels, x.affine(), y, scratch, add),
-        Layout::Q7 => integer::<Q7<Minima<1>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q7Halves => integer::<Q7<Minima<2>>>(panels, x.affine(), y, scratch, add),
-        Layout::Q8 => integer::<Q8>(panels, x.symmetric(), y, scratch, add),
-        Layout::Table4(Table::Iq2) => {
-            integer::<Table4<Iq2>>(panels, x.symmetric(), y, scratch, add)
-        }
-        Layout::Table4(Table::Iq3) => {
-            integer::<Table4<Iq3>>(panels, x.symmetric(), y, scratch, add)
-        }
-        Layout::Table4(Table::Iq4) => {
-            integer::<Table4<Iq4>>(panels, x.symmetric(), y, scratch, add)
-        }
-        Layout::Table4(Table::E2m1) => {
-            integer::<Table4<E2m1>>(panels, x.symmetric(), y, scratch, add);
-        }
-        Layout::F16 => float::<u16>(panels, x, y, add),
-        Layout::F32 => float::<f32>(panels, x, y, add),
+    /// The weights of a stripe's rows.
+    fn panels(&self, rows: &Stripe) -> &'a [u8] {
+        let rows = rows.columns();
+        self.weights.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS)
     }
 }
 
-fn integer<W: Weights<Best>>(
-    panels: &[u8],
-    x: Quantised,
-    y: &mut Stripe,
-    scratch: &mut [u8],
-    add: bool,
-) {
-    match y.n_rows() {
-        1 => gemv::<Best, W>(panels, x, y.row_mut(0), add),
-        _ => gemm::<Best, W>(panels, x, y, scratch, add),
+/// Rows of a product, in whole panels.
+fn rows_of(weights: &Packed) -> usize {
+    weights.n_panels() * PANEL_ROWS
+}
+
+/// What of a share in the rows of all matrices lies in one of them, counted from its first.
+fn within(own: &Range<usize>, share: Range<usize>) -> Range<usize> {
+    let at = |row: usize| row.clamp(own.start, own.end) - own.start;
+    at(share.start)..at(share.end)
+}
+
+/// The rows of some matrices of one layout that are a stripe's columns each, for all tokens.
+fn multiply(jobs: &[Job], x: &Activations, rows: &mut [Stripe], scratch: &mut [u8]) {
+    debug_assert!(jobs.iter().all(|job| job.weights.n_cols() == x.width()));
+    let work = Work { jobs, rows, scratch };
+    match jobs[0].weights.layout() {
+        Layout::Q4 => work.integer::<Q4<Minima<1>>>(x.affine()),
+        Layout::Q4Halves => work.integer::<Q4<Minima<2>>>(x.affine()),
+        Layout::Q4Centred => work.integer::<Q4<Centred8>>(x.affine()),
+        Layout::Q5Centred => work.integer::<Q7<Centred16>>(x.affine()),
+        Layout::Q6Centred => work.integer::<Q7<Centred32>>(x.affine()),
+        Layout::Q8Centred => work.integer::<Q7<Centred128>>(x.affine()),
+        Layout::Q7 => work.integer::<Q7<Minima<1>>>(x.affine()),
+        Layout::Q7Halves => work.integer::<Q7<Minima<2>>>(x.affine()),
+        Layout::Q8 => work.integer::<Q8>(x.symmetric()),
+        Layout::Table4(Table::Iq2) => work.integer::<Table4<Iq2>>(x.symmetric()),
+        Layout::Table4(Table::Iq3) => work.integer::<Table4<Iq3>>(x.symmetric()),
+        Layout::Table4(Table::Iq4) => work.integer::<Table4<Iq4>>(x.symmetric()),
+        Layout::Table4(Table::E2m1) => work.integer::<Table4<E2m1>>(x.symmetric()),
+        Layout::F16 => work.float::<u16>(x),
+        Layout::F32 => work.float::<f32>(x),
     }
 }
 
-fn float<W: FloatWeight + bytemuck::Pod>(
-    panels: &[u8],
-    x: &Activations,
-    y: &mut Stripe,
-    add: bool,
-) {
-    let panels = bytemuck::cast_slice::<u8, W>(panels);
-    match y.n_rows() {
-        1 => gemv_float(panels, x.rows(), y.row_mut(0), add),
-        _ => gemm_float(panels, x.rows(), x.width(), y, add),
+/// What a thread multiplies at a time.
+struct Work<'a, 'b, 'y> {
+    jobs: &'a [Job<'b>],
+    rows: &'a mut [Stripe<'y>],
+    scratch: &'a mut [u8],
+}
+
+impl Work<'_, '_, '_> {
+    fn integer<W: Weights<Best>>(self, x: Quantised) {
+        let Work { jobs, rows, scratch } = self;
+        let add = jobs[0].add;
+        if rows[0].n_rows() == 1 {
+            let mut pieces = jobs
+                .iter()
+                .zip(rows)
+                .map(|(job, rows)| Piece { w: job.panels(rows), y: rows.row_mut(0) });
+            return gemv::<Best, W>(from_fn(|_| pieces.next().unwrap_or_default()), x, add);
+        }
+        for (job, rows) in jobs.iter().zip(rows) {
+            gemm::<Best, W>(job.panels(rows), x, rows, scratch, add);
+        }
+    }
+
+    fn float<W: FloatWeight + bytemuck::Pod>(self, x: &Activations) {
+        for (job, rows) in self.jobs.iter().zip(self.rows) {
+            let panels = bytemuck::cast_slice::<u8, W>(job.panels(rows));
+            match rows.n_rows() {
+                1 => gemv_float(panels, x.rows(), rows.row_mut(0), job.add),
+                _ => gemm_float(panels, x.rows(), x.width(), rows, job.add),
+            }
+        }
     }
 }

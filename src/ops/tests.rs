@@ -87,3 +87,50 @@ fn a_gate_in_one_region_is_that_of_three_steps() {
         }
     }
 }
+
+#[test]
+fn products_of_one_region_are_those_of_each_alone() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let q4 = |rows, rng: &mut StdRng| matrix(GgmlType::Q4_1, &[0, 2], rows, rng);
+    let q8 = |rows, rng: &mut StdRng| matrix(GgmlType::Q8_0, &[0], rows, rng);
+    for rows in [[72, 24, 24], [8, 200, 16], [13, 5, 30]] {
+        let alike = rows.map(|rows| q4(rows, &mut rng));
+        let mixed = [q4(rows[0], &mut rng), q4(rows[1], &mut rng), q8(rows[2], &mut rng)];
+        for matrices in [alike, mixed] {
+            let forms = Forms::of(matrices.iter().map(Packed::layout));
+            for n_tokens in [1, 6] {
+                let values: Vec<f32> =
+                    (0..n_tokens * N_COLS).map(|_| rng.random_range(-1.0..1.0)).collect();
+                let run = |n_threads: usize, together: bool| {
+                    let team = Team::new(n_threads);
+                    let scratch = Scratch::new(n_threads, N_COLS).unwrap();
+                    let linear = Linear { team: &team, scratch: &scratch };
+                    let mut x = Activations::new(n_tokens, N_COLS).unwrap();
+                    let fill = |_: usize, t: usize, rows: &mut [f32]| {
+                        rows.copy_from_slice(&values[t * N_COLS..][..rows.len()]);
+                    };
+                    x.produce(&team, n_tokens, N_COLS, forms, fill).unwrap();
+                    let mut out = matrices
+                        .each_ref()
+                        .map(|w| vec![0.5; n_tokens * w.n_panels() * PANEL_ROWS]);
+                    let mut results = out.iter_mut();
+                    let products = matrices.each_ref().map(|weights| {
+                        let out = &mut results.next().unwrap()[..];
+                        Product { weights, out, add: true }
+                    });
+                    if together {
+                        linear.run(&x, products).unwrap();
+                    } else {
+                        products.into_iter().for_each(|p| linear.run(&x, [p]).unwrap());
+                    }
+                    out.map(|out| out.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+                };
+                let expected = run(1, false);
+                for n_threads in [1, 2, 3, 5, 16] {
+                    let what = format!("{rows:?}, {n_tokens} tokens, {n_threads} threads");
+                    assert_eq!(run(n_threads, true), expected, "{what}");
+                }
+            }
+        }
+    }
+}
