@@ -192,8 +192,9 @@ impl Forward {
         let forms = own.input_forms();
         normed(team, config, x, weights.mixer_norm.as_ref(), n_tokens, forms, input)?;
         profile.lap(Op::Norm);
+        // In this order they lie behind each other in the files of most converters, or almost.
         let qkv =
-            [product(&own.q.weights, q), product(&own.k.weights, k), product(&own.v.weights, v)];
+            [product(&own.k.weights, k), product(&own.q.weights, q), product(&own.v.weights, v)];
         linear.run(input, qkv)?;
         if let Some(weights) = &own.gate {
             linear.run(input, [product(&weights.weights, gate)])?;
