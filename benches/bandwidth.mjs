@@ -10,7 +10,9 @@ import { openSite } from "./site.mjs";
 
 const PAGE_BYTES = 65536;
 const PAGES = 2048;
-const READ_MS = 500;
+// A browser that has just started has work of its own, and first passes are compiled plainly.
+const WARM_UP_MS = 1500;
+const READ_MS = 1000;
 
 /** GB/s that so many workers read at once. */
 export async function readBandwidth(address, workers) {
@@ -18,14 +20,14 @@ export async function readBandwidth(address, workers) {
   try {
     const page = await browser.newPage();
     await page.goto(address);
-    const job = { module: [...sumModule()], worker: `(${readInWorker})()`, workers, pages: Math.floor(PAGES / workers), ms: READ_MS };
+    const job = { module: [...sumModule()], worker: `(${readInWorker})()`, workers, pages: Math.floor(PAGES / workers), warmUp: WARM_UP_MS, ms: READ_MS };
     return (await page.evaluate(readInPage, job)) / 1e9;
   } finally {
     await browser.close();
   }
 }
 
-async function readInPage({ module, worker, workers, pages, ms }) {
+async function readInPage({ module, worker, workers, pages, warmUp, ms }) {
   const script = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
   const team = Array.from({ length: workers }, () => new Worker(script));
   const ask = (message) => Promise.all(team.map((member) => new Promise((resolve, reject) => {
@@ -34,6 +36,7 @@ async function readInPage({ module, worker, workers, pages, ms }) {
     member.postMessage(message);
   })));
   await ask({ module: new Uint8Array(module), pages });
+  await ask({ ms: warmUp });
   const rates = await ask({ ms });
   return rates.reduce((sum, rate) => sum + rate, 0);
 }
@@ -47,8 +50,6 @@ function readInWorker() {
       // Written to, so that every page is a page of memory of its own.
       new Uint8Array(memory.buffer).fill(1);
       ({ sum } = (await WebAssembly.instantiate(data.module, { e: { m: memory } })).instance.exports);
-      // The first passes are compiled plainly.
-      for (let pass = 0; pass < 4; pass++) sum(0, memory.buffer.byteLength);
       return postMessage("ready");
     }
     const start = performance.now();
