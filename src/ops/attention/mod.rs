@@ -26,9 +26,7 @@ const _: () = assert!(MAX_UNIT.is_multiple_of(PANEL_TOKENS));
 
 /// A chunk of so many tokens shares out blocks of keys, a longer one its tokens.
 const FEW: usize = 4;
-/// Then a thread takes up to so many blocks at a time, which lie behind each other in memory;
-/// and from so many on, joining them is worth sharing out too.
-const BATCH: usize = 4;
+/// From so many blocks on, joining them is worth sharing out too.
 const MANY_BLOCKS: usize = 8;
 
 /// What becomes of q·k.
@@ -188,8 +186,8 @@ impl Attention {
         })
     }
 
-    /// Decode: few tokens' queries against each block of keys. Threads take blocks as they
-    /// get to them; the heads of a group meet each key together.
+    /// Decode: few tokens' queries against each block of keys. Each thread has its share of all
+    /// blocks, which lie behind each other in memory; the heads of a group meet each key together.
     fn blocks_of_few(&mut self, team: &Team, q: &mut [f32], view: View) -> Result<()> {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = self.shape;
         let group = n_heads / n_kv_heads;
@@ -202,41 +200,29 @@ impl Attention {
         let queries = Queries { rows: q, bytes: &self.queries, head_dim };
         let seen = view.keys(view.start).start..view.start + n_tokens;
         let blocks = blocks_of(&seen);
-        let units = self
-            .softmaxes
-            .chunks_exact_mut(n_tokens * group)
-            .zip(self.weighted.chunks_exact_mut(n_tokens * group * head_dim))
-            .enumerate()
-            .take(n_kv_heads * blocks.len());
-        let batch = (n_kv_heads * blocks.len() / (4 * team.len())).clamp(1, BATCH);
-        let queue = Mutex::new(units);
+        let (n_units, rows, n) = (n_kv_heads * blocks.len(), n_tokens * group, team.len());
+        let softmaxes = Parts::new(&mut self.softmaxes[..n_units * rows], rows, 1, n);
+        let weighted = &mut self.weighted[..n_units * rows * head_dim];
+        let weighted = Parts::new(weighted, rows * head_dim, 1, n);
         team.run(|tid| {
             let Scratch { terms, .. } = &mut *self.scratch.of(tid);
-            let mut next = [const { None }; BATCH];
-            loop {
-                {
-                    let mut units = queue.lock().unwrap_or_else(PoisonError::into_inner);
-                    next[..batch].fill_with(|| units.next());
-                }
-                if next[0].is_none() {
-                    break;
-                }
-                for (unit, (softmaxes, weighted)) in next.iter_mut().filter_map(Option::take) {
-                    let (kv_head, block) =
-                        (unit / blocks.len(), blocks.start + unit % blocks.len());
-                    let positions = block_of(block, seen.end);
-                    let elements = view.cache.block(kv_head, positions.clone());
-                    let block = Block { positions, elements };
-                    let tokens = softmaxes
-                        .chunks_exact_mut(group)
-                        .zip(weighted.chunks_exact_mut(group * head_dim));
-                    for (t, (softmaxes, weighted)) in tokens.enumerate() {
-                        let keys = view.keys(view.start + t);
-                        let first = t * n_heads + kv_head * group;
-                        let chosen = Chosen { queries, first, step: 1, n: group };
-                        let sees = |_| keys.clone();
-                        block.attend(chosen, &self.shape, sees, terms, softmaxes, weighted);
-                    }
+            let softmaxes = softmaxes.take(tid).chunks_exact_mut(rows);
+            let weighted = weighted.take(tid).chunks_exact_mut(rows * head_dim);
+            let units = share(n_units, 1, tid, n);
+            for (unit, (softmaxes, weighted)) in units.zip(softmaxes.zip(weighted)) {
+                let (kv_head, block) = (unit / blocks.len(), blocks.start + unit % blocks.len());
+                let positions = block_of(block, seen.end);
+                let elements = view.cache.block(kv_head, positions.clone());
+                let block = Block { positions, elements };
+                let tokens = softmaxes
+                    .chunks_exact_mut(group)
+                    .zip(weighted.chunks_exact_mut(group * head_dim));
+                for (t, (softmaxes, weighted)) in tokens.enumerate() {
+                    let keys = view.keys(view.start + t);
+                    let first = t * n_heads + kv_head * group;
+                    let chosen = Chosen { queries, first, step: 1, n: group };
+                    let sees = |_| keys.clone();
+                    block.attend(chosen, &self.shape, sees, terms, softmaxes, weighted);
                 }
             }
         })
