@@ -174,10 +174,11 @@ fn multiply<L: Level, W: Weights<L>>(
         let mut bytes = vec![0; n_blocks * W::X];
         quantise(x, &mut bytes);
         let x = Quantised { bytes: &bytes, n_blocks };
-        // In pieces, some of them empty, as if they were of several matrices.
-        let n = w.n_panels();
+        // In pieces, an empty one among them, as if they were of several matrices; the second of
+        // two places begins within the third.
+        let (n, first, last) = (w.n_panels(), w.n_panels() / 5, w.n_panels() / 4);
         let mut rest = &mut y[..];
-        let pieces = [0..0, 0..n / 5, n / 5..n / 2, n / 2..n].map(|panels| {
+        let pieces = [0..first, first..first, first..n - last, n - last..n].map(|panels| {
             let (y, after) = core::mem::take(&mut rest).split_at_mut(panels.len() * PANEL_ROWS);
             rest = after;
             Piece { w: w.panels(panels), y }

@@ -192,7 +192,8 @@ impl Forward {
         let forms = own.input_forms();
         normed(team, config, x, weights.mixer_norm.as_ref(), n_tokens, forms, input)?;
         profile.lap(Op::Norm);
-        // In this order they lie behind each other in the files of most converters, or almost.
+        // In this order, or almost, separate tensors stand in most files: memory is read on from
+        // one to the next.
         let qkv =
             [product(&own.k.weights, k), product(&own.q.weights, q), product(&own.v.weights, v)];
         linear.run(input, qkv)?;

@@ -50,16 +50,14 @@ pub(crate) struct Linear<'a> {
 
 impl Linear<'_> {
     /// All products of one input in one region, up to [`MAX_PIECES`]. Each thread takes its share
-    /// of the rows: of all together where they are of one layout, else of each matrix.
+    /// of the rows: of all together where they are [`alike`], else of each matrix.
     pub(crate) fn run<const N: usize>(
         &self,
         x: &Activations,
         products: [Product<'_>; N],
     ) -> Result<()> {
         const { assert!(0 < N && N <= MAX_PIECES) };
-        let kind = |p: &Product| (p.weights.layout(), p.add);
-        let alike = products.iter().all(|p| kind(p) == kind(&products[0]));
-        let n = self.team.len();
+        let (n, alike) = (self.team.len(), alike(&products));
         let n_rows: usize = products.iter().map(|p| rows_of(p.weights)).sum();
         let mut first = 0;
         let jobs = products.map(|p| {
@@ -70,13 +68,8 @@ impl Linear<'_> {
                 false => share(all.len(), PANEL_ROWS, tid, n),
             })
         });
-        let together = if alike { N } else { 1 };
         self.team.run(|tid| {
-            let mut scratch = self.scratch.0.of(tid);
-            let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
-            for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
-                multiply(jobs, x, rows, &mut scratch);
-            }
+            multiply_own(&jobs, alike, tid, x, &mut self.scratch.0.of(tid));
         })
     }
 
@@ -95,22 +88,25 @@ impl Linear<'_> {
             (self.team.len(), products.each_ref().map(|p| p.weights.n_rows()));
         assert!(x.n_tokens() == 1 && n_up == n_rows);
         let out = out.one_token(n_rows, forms, n);
-        let together =
-            if products[0].weights.layout() == products[1].weights.layout() { 2 } else { 1 };
+        let alike = alike(&products);
         let jobs = products.map(|p| Job::new(p, 1, n, |tid| share(n_rows, BLOCK, tid, n)));
         self.team.run(|tid| {
-            let mut scratch = self.scratch.0.of(tid);
-            let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
-            for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
-                multiply(jobs, x, rows, &mut scratch);
-            }
-            let [mut gate, mut up] = rows;
+            let [mut gate, mut up] =
+                multiply_own(&jobs, alike, tid, x, &mut self.scratch.0.of(tid));
             out.fill(tid, |row| {
                 row.copy_from_slice(gate.row_mut(0));
                 activate(row, up.row_mut(0));
             });
         })
     }
+}
+
+/// Whether products can be computed as one: all of one layout, and all added or all stored.
+fn alike(products: &[Product]) -> bool {
+    products.windows(2).all(|two| {
+        let kind = |p: &Product| (p.weights.layout(), p.add);
+        kind(&two[0]) == kind(&two[1])
+    })
 }
 
 /// A product in parts, one for each thread.
@@ -152,7 +148,24 @@ fn within(own: &Range<usize>, share: Range<usize>) -> Range<usize> {
     at(share.start)..at(share.end)
 }
 
-/// The rows of some matrices of one layout that are a stripe's columns each, for all tokens.
+/// Computes a thread's rows of all matrices, and returns them.
+fn multiply_own<'a, const N: usize>(
+    jobs: &'a [Job<'_>; N],
+    alike: bool,
+    tid: usize,
+    x: &Activations,
+    scratch: &mut [u8],
+) -> [Stripe<'a>; N] {
+    let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
+    let together = if alike { N } else { 1 };
+    for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
+        multiply(jobs, x, rows, scratch);
+    }
+    rows
+}
+
+/// The rows of some matrices, which are [`alike`], that are a stripe's columns each, for all
+/// tokens.
 fn multiply(jobs: &[Job], x: &Activations, rows: &mut [Stripe], scratch: &mut [u8]) {
     debug_assert!(jobs.iter().all(|job| job.weights.n_cols() == x.width()));
     let work = Work { jobs, rows, scratch };

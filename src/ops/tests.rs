@@ -96,12 +96,13 @@ fn products_of_one_region_are_those_of_each_alone() {
     for rows in [[72, 24, 24], [8, 200, 16], [13, 5, 30]] {
         let alike = rows.map(|rows| q4(rows, &mut rng));
         let mixed = [q4(rows[0], &mut rng), q4(rows[1], &mut rng), q8(rows[2], &mut rng)];
-        for matrices in [alike, mixed] {
+        let floats = rows.map(|rows| matrix(GgmlType::F16, &[0], rows, &mut rng));
+        for matrices in [alike, mixed, floats] {
             let forms = Forms::of(matrices.iter().map(Packed::layout));
             for n_tokens in [1, 6] {
                 let values: Vec<f32> =
                     (0..n_tokens * N_COLS).map(|_| rng.random_range(-1.0..1.0)).collect();
-                let run = |n_threads: usize, together: bool| {
+                let run = |n_threads: usize, adds: [bool; 3], together: bool| {
                     let team = Team::new(n_threads);
                     let scratch = Scratch::new(n_threads, N_COLS).unwrap();
                     let linear = Linear { team: &team, scratch: &scratch };
@@ -113,10 +114,10 @@ fn products_of_one_region_are_those_of_each_alone() {
                     let mut out = matrices
                         .each_ref()
                         .map(|w| vec![0.5; n_tokens * w.n_panels() * PANEL_ROWS]);
-                    let mut results = out.iter_mut();
+                    let mut results = out.iter_mut().zip(adds);
                     let products = matrices.each_ref().map(|weights| {
-                        let out = &mut results.next().unwrap()[..];
-                        Product { weights, out, add: true }
+                        let (out, add) = results.next().unwrap();
+                        Product { weights, out: &mut out[..], add }
                     });
                     if together {
                         linear.run(&x, products).unwrap();
@@ -125,10 +126,12 @@ fn products_of_one_region_are_those_of_each_alone() {
                     }
                     out.map(|out| out.into_iter().map(f32::to_bits).collect::<Vec<_>>())
                 };
-                let expected = run(1, false);
-                for n_threads in [1, 2, 3, 5, 16] {
-                    let what = format!("{rows:?}, {n_tokens} tokens, {n_threads} threads");
-                    assert_eq!(run(n_threads, true), expected, "{what}");
+                for adds in [[true; 3], [false; 3], [true, false, true]] {
+                    let expected = run(1, adds, false);
+                    for n_threads in [1, 2, 3, 5, 16] {
+                        let what = format!("{rows:?}, {adds:?}, {n_tokens} × {n_threads} threads");
+                        assert_eq!(run(n_threads, adds, true), expected, "{what}");
+                    }
                 }
             }
         }

@@ -187,7 +187,8 @@ impl Attention {
     }
 
     /// Decode: few tokens' queries against each block of keys. Each thread has its share of all
-    /// blocks, which lie behind each other in memory; the heads of a group meet each key together.
+    /// blocks, of which those of a head lie behind each other in memory; the heads of a group meet
+    /// each key together.
     fn blocks_of_few(&mut self, team: &Team, q: &mut [f32], view: View) -> Result<()> {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = self.shape;
         let group = n_heads / n_kv_heads;
