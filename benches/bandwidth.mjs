@@ -10,7 +10,7 @@ import { openSite } from "./site.mjs";
 
 const PAGE_BYTES = 65536;
 const PAGES = 2048;
-// A browser that has just started has work of its own, and first passes are compiled plainly.
+// In a browser's first second two workers read at half their speed, and first passes are compiled plainly.
 const WARM_UP_MS = 1500;
 const READ_MS = 1000;
 
