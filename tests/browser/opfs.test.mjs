@@ -44,11 +44,13 @@ describe("models in files", async () => {
     await page.evaluate(({ url, options }) => load(url, options).then((lm) => lm.unload()), { url, options: OPTIONS });
     const left = await page.evaluate(async ({ url, other, options }) => {
       await (await modelFolder()).getFileHandle("123", { create: true });
-      // Each load tidies, behind itself; not while the one before still holds the lock.
-      for (let turn = 0; turn < 10 && (await modelFiles()).includes("123"); turn++) {
+      // Each load tidies, behind itself (the one before may do so only now); not while another
+      // holds the lock.
+      let turn = 0;
+      do {
         await load(other, options).then((lm) => lm.unload());
         await new Promise((resolve) => setTimeout(resolve, 200));
-      }
+      } while (++turn < 10 && (await modelFiles()).includes("123"));
       const both = await modelFiles();
       await PageLM.remove(other);
       return [both, await modelFiles()];

@@ -185,13 +185,16 @@ test("an abort ends one's own request, running or waiting, and no other's", asyn
     const [running, waiting] = [new AbortController(), new AbortController()];
     const request = { prompt: "a", max_tokens: 200, ignore_eos: true, temperature: 0 };
     const other = lm.completions.create(request);
-    const first = attempt(() => lm.completions.create({ ...request, signal: running.signal }));
+    // Without an end: it is aborted while it runs, however quick the model is.
+    const endless = { ...request, max_tokens: 1e6, context_policy: "shift" };
+    const first = attempt(() => lm.completions.create({ ...endless, signal: running.signal }));
     const second = attempt(() => lm.completions.create({ ...request, signal: waiting.signal }));
     waiting.abort();
     const codes = [(await second).error?.code];
+    const tokens = (await other).usage.completion_tokens;
     running.abort();
     codes.push((await first).error?.code);
-    return { codes, tokens: (await other).usage.completion_tokens };
+    return { codes, tokens };
   });
   assert.deepEqual(outcomes, { codes: ["aborted", "aborted"], tokens: 200 });
 });
