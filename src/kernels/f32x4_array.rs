@@ -46,6 +46,15 @@ impl F32x4 {
         F32x4(unsafe { *p.cast::<[f32; 4]>() })
     }
 
+    /// # Safety
+    /// `p` must be valid for writing four f32.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn store(self, p: *mut f32) {
+        // SAFETY: by the caller.
+        unsafe { *p.cast::<[f32; 4]>() = self.0 };
+    }
+
     /// One f32 into every lane.
     ///
     /// # Safety

@@ -78,7 +78,7 @@ impl F32x4 {
     /// `p` must be valid for writing four f32.
     #[inline(always)]
     #[allow(unsafe_code)]
-    unsafe fn store(self, p: *mut f32) {
+    pub(crate) unsafe fn store(self, p: *mut f32) {
         // SAFETY: by the caller.
         unsafe { v128_store(p.cast(), self.0) }
     }

@@ -16,7 +16,7 @@ const Q8_SUM: usize = Q8_D + 2 * PANEL_ROWS;
 
 /// What the engine's dot instruction makes of a second operand's bytes beyond 127.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Second {
+pub(crate) enum Second {
     /// x86 with AVX-VNNI: 128..=255.
     Unsigned,
     /// Arm: they are negative.

@@ -185,11 +185,16 @@ pub(crate) fn add_scaled(sum: &mut [f32], row: &[f32], factor: f32) {
 pub(crate) fn softmax_terms(scores: &mut [f32]) -> (f32, f32) {
     let (scores4, rest) = scores.as_chunks_mut::<4>();
     assert!(rest.is_empty());
-    let mut max = F32x4::splat(f32::NEG_INFINITY);
-    for s in scores4.iter() {
-        max = max.max(F32x4::from_array(s));
+    // Four at once: one would wait for the last.
+    let (quads, rest) = scores4.as_chunks::<4>();
+    let mut max = [F32x4::splat(f32::NEG_INFINITY); 4];
+    for s in quads {
+        max = core::array::from_fn(|i| max[i].max(F32x4::from_array(&s[i])));
     }
-    let max = max.max_lane();
+    for s in rest {
+        max[0] = max[0].max(F32x4::from_array(s));
+    }
+    let max = max[0].max(max[1]).max(max[2].max(max[3])).max_lane();
     let (exp, mut sum) = (Exp::new(), F32x4::zero());
     for s in scores4.iter_mut() {
         let e = exp.of_or_zero(F32x4::from_array(s).sub(F32x4::splat(max)));

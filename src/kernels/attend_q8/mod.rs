@@ -18,7 +18,6 @@ mod wasm;
 use super::PANEL_ROWS;
 use super::f32x4::F32x4;
 use super::level::{Level, Tile, block_scale};
-use super::product::put;
 
 /// Values whose bytes lie side by side.
 const WORD: usize = 4;
@@ -30,6 +29,12 @@ const KEY_OFFSET: u8 = 128;
 
 /// The integer products of attention, at one level.
 pub(crate) trait ByteLevel: Level {
+    /// What the engine makes of a key's bytes.
+    type KeyByte: Copy;
+
+    /// Looks at it, to be done before a loop.
+    fn key_byte() -> Self::KeyByte;
+
     /// What [`ByteLevel::key_tile`] leaves in a sum for each unit of the query's integers.
     fn key_offset() -> i32;
 
@@ -38,7 +43,7 @@ pub(crate) trait ByteLevel: Level {
     fn quantise_bytes(x: &[f32], inverse: f32, q: &mut [i8]) -> i32;
 
     /// Sums of `words · 4` products of `R` queries, `stride` bytes apart, with a panel of keys;
-    /// too large by the offset times Σq.
+    /// too large by the offset times Σq. `words` is even.
     ///
     /// # Safety
     /// `q` must be valid for `(R - 1) · stride + 4 · words` bytes, `keys` for `32 · words`.
@@ -47,18 +52,19 @@ pub(crate) trait ByteLevel: Level {
         stride: usize,
         keys: *const u8,
         words: usize,
+        byte: Self::KeyByte,
     ) -> Tile<R>;
 
-    /// Sums of `words · 4` products of `R` rows of terms, `stride` bytes apart, with 8
+    /// Sums of [`VALUE_GROUP`] products of `R` rows of terms, `stride` bytes apart, with 8
     /// dimensions of values.
     ///
     /// # Safety
-    /// `p` must be valid for `(R - 1) · stride + 4 · words` bytes, `values` for `32 · words`.
+    /// `p` must be valid for `(R - 1) · stride + VALUE_GROUP` bytes, `values` for
+    /// `8 · VALUE_GROUP`.
     unsafe fn value_tile<const R: usize>(
         p: *const i8,
         stride: usize,
         values: *const i8,
-        words: usize,
     ) -> Tile<R>;
 }
 
@@ -168,48 +174,56 @@ pub(crate) fn score_bytes<L: ByteLevel>(
     scores: &mut [f32],
     scores_stride: usize,
 ) {
-    let panel = head_dim * PANEL_ROWS;
-    assert!(keys.bytes.len() == keys.scales.len() * head_dim && q.n > 0);
-    let scales = keys.scales.as_chunks::<PANEL_ROWS>().0;
-    for (p, (keys, d)) in keys.bytes.chunks_exact(panel).zip(scales).enumerate() {
-        let scores = &mut scores[p * PANEL_ROWS..];
-        for r in (0..q.n).step_by(4) {
-            let scores = &mut scores[r * scores_stride..];
-            match q.n - r {
-                1 => score_rows::<L, 1>(q, r, keys, d, scores, scores_stride),
-                2 => score_rows::<L, 2>(q, r, keys, d, scores, scores_stride),
-                3 => score_rows::<L, 3>(q, r, keys, d, scores, scores_stride),
-                _ => score_rows::<L, 4>(q, r, keys, d, scores, scores_stride),
+    for r in (0..q.n).step_by(4) {
+        let scores = &mut scores[r * scores_stride..];
+        match q.n - r {
+            1 => score_rows::<L, 1>(q, r, keys, head_dim, scores, scores_stride),
+            2 => score_rows::<L, 2>(q, r, keys, head_dim, scores, scores_stride),
+            3 => score_rows::<L, 3>(q, r, keys, head_dim, scores, scores_stride),
+            _ => score_rows::<L, 4>(q, r, keys, head_dim, scores, scores_stride),
+        }
+    }
+}
+
+/// Rows `first ..` of `q` with all keys.
+#[inline(always)]
+fn score_rows<L: ByteLevel, const R: usize>(
+    q: ByteQueries,
+    first: usize,
+    keys: ByteVectors<u8>,
+    head_dim: usize,
+    scores: &mut [f32],
+    scores_stride: usize,
+) {
+    let (rows, stride) = (&q.bytes[first * q.step * head_dim..], q.step * head_dim);
+    let n = keys.scales.len();
+    assert!(rows.len() >= (R - 1) * stride + head_dim && head_dim.is_multiple_of(2 * WORD));
+    assert!(keys.bytes.len() == n * head_dim && n.is_multiple_of(PANEL_ROWS));
+    assert!(scores.len() >= (R - 1) * scores_stride + n);
+    let byte = L::key_byte();
+    let query_scales: [_; R] = core::array::from_fn(|r| {
+        let ByteScale { d, offset } = q.scales[(first + r) * q.step];
+        [d, offset].map(F32x4::splat)
+    });
+    for p in (0..n).step_by(PANEL_ROWS) {
+        // SAFETY: rows, keys and scores are checked above.
+        unsafe {
+            let panel = keys.bytes.as_ptr().add(p * head_dim);
+            let sums = L::key_tile::<R>(rows.as_ptr(), stride, panel, head_dim / WORD, byte);
+            let key_scales = keys.scales.as_ptr().add(p);
+            for (r, [d, offset]) in query_scales.into_iter().enumerate() {
+                let scores = scores.as_mut_ptr().add(r * scores_stride + p);
+                for i in 0..2 {
+                    let score = sums[r][i].sub(offset).mul(d);
+                    score.mul(F32x4::load(key_scales.add(4 * i))).store(scores.add(4 * i));
+                }
             }
         }
     }
 }
 
-/// Rows `first ..` of `q` with one panel.
-#[inline(always)]
-fn score_rows<L: ByteLevel, const R: usize>(
-    q: ByteQueries,
-    first: usize,
-    keys: &[u8],
-    d: &[f32; PANEL_ROWS],
-    scores: &mut [f32],
-    scores_stride: usize,
-) {
-    let head_dim = keys.len() / PANEL_ROWS;
-    let (rows, stride) = (&q.bytes[first * q.step * head_dim..], q.step * head_dim);
-    assert!(rows.len() >= (R - 1) * stride + head_dim && head_dim.is_multiple_of(WORD));
-    // SAFETY: rows are checked above, keys are a panel of head_dim columns.
-    let sums = unsafe { L::key_tile::<R>(rows.as_ptr(), stride, keys.as_ptr(), head_dim / WORD) };
-    let d = d.as_chunks::<4>().0;
-    for (r, sum) in sums.into_iter().enumerate() {
-        let scale = &q.scales[(first + r) * q.step];
-        let [dq, offset] = [scale.d, scale.offset].map(F32x4::splat);
-        let score = |i: usize| sum[i].sub(offset).mul(dq).mul(F32x4::from_array(&d[i]));
-        put(&mut scores[r * scores_stride..][..PANEL_ROWS], [score(0), score(1)], false);
-    }
-}
-
-/// Quantises a row of terms, whole panels of them, each times the scale of its value.
+/// Quantises a row of terms, whole panels of them, each times the scale of its value. To the
+/// end of a group, 0 follow.
 pub(crate) fn quantise_terms<L: ByteLevel>(
     row: &mut [f32],
     value_scales: &[f32],
@@ -217,7 +231,8 @@ pub(crate) fn quantise_terms<L: ByteLevel>(
     terms: &mut ByteTerms,
 ) {
     assert!(row.len() <= value_scales.len() && row.len().is_multiple_of(PANEL_ROWS));
-    let bytes = &mut terms.bytes[r * terms.stride..][..row.len()];
+    let bytes = &mut terms.bytes[r * terms.stride..][..row.len().next_multiple_of(VALUE_GROUP)];
+    bytes[row.len()..].fill(0);
     let scales = &mut terms.scales[r * terms.stride / VALUE_GROUP..];
     let groups = row.chunks_mut(VALUE_GROUP).zip(value_scales.chunks(VALUE_GROUP));
     for (((row, d), bytes), scale) in groups.zip(bytes.chunks_mut(VALUE_GROUP)).zip(scales) {
@@ -233,52 +248,59 @@ pub(crate) fn quantise_terms<L: ByteLevel>(
     }
 }
 
-/// `out[r] = Σ_position p[r][position] · values[position]`, for `n_rows` rows and `n_positions`,
-/// a multiple of 4.
+/// `out[r] = Σ_position p[r][position] · values[position]` for `n_rows` rows, and for all groups
+/// of positions that `values` has.
 pub(crate) fn weigh_bytes<L: ByteLevel>(
     p: &ByteTerms,
     n_rows: usize,
-    n_positions: usize,
     values: &[i8],
     head_dim: usize,
     out: &mut [f32],
 ) {
-    assert!(p.bytes.len() >= n_rows * p.stride && n_positions <= p.stride && n_rows > 0);
-    for (g, values) in values.chunks_exact(VALUE_GROUP * head_dim).enumerate() {
-        let n = (n_positions - g * VALUE_GROUP).min(VALUE_GROUP);
-        for (c, values) in values.chunks_exact(VALUE_GROUP * PANEL_ROWS).enumerate() {
-            let values = &values[..n * PANEL_ROWS];
-            for r in (0..n_rows).step_by(4) {
-                let out = &mut out[r * head_dim + c * PANEL_ROWS..];
-                match n_rows - r {
-                    1 => weigh_rows::<L, 1>(p, r, g, values, head_dim, out),
-                    2 => weigh_rows::<L, 2>(p, r, g, values, head_dim, out),
-                    3 => weigh_rows::<L, 3>(p, r, g, values, head_dim, out),
-                    _ => weigh_rows::<L, 4>(p, r, g, values, head_dim, out),
-                }
-            }
+    for r in (0..n_rows).step_by(4) {
+        let out = &mut out[r * head_dim..];
+        match n_rows - r {
+            1 => weigh_rows::<L, 1>(p, r, values, head_dim, out),
+            2 => weigh_rows::<L, 2>(p, r, values, head_dim, out),
+            3 => weigh_rows::<L, 3>(p, r, values, head_dim, out),
+            _ => weigh_rows::<L, 4>(p, r, values, head_dim, out),
         }
     }
 }
 
-/// Group `g` of rows `first ..` of `p` with 8 dimensions of its values, which begin there.
+/// Rows `first ..` of `p`.
 #[inline(always)]
 fn weigh_rows<L: ByteLevel, const R: usize>(
     p: &ByteTerms,
     first: usize,
-    g: usize,
     values: &[i8],
     head_dim: usize,
     out: &mut [f32],
 ) {
-    let n = values.len() / PANEL_ROWS;
-    let rows = &p.bytes[first * p.stride + g * VALUE_GROUP..];
-    assert!(rows.len() >= (R - 1) * p.stride + n && n.is_multiple_of(WORD));
-    // SAFETY: rows are checked above, values are 8 dimensions of n positions.
-    let sums = unsafe { L::value_tile::<R>(rows.as_ptr(), p.stride, values.as_ptr(), n / WORD) };
-    for (r, sum) in sums.into_iter().enumerate() {
-        let d = F32x4::splat(p.scales[(first + r) * p.stride / VALUE_GROUP + g]);
-        let out = &mut out[r * head_dim..][..PANEL_ROWS];
-        put(out, sum.map(|sum| sum.mul(d)), g > 0);
+    let (stride, scales_stride) = (p.stride, p.stride / VALUE_GROUP);
+    let (bytes, scales) = (&p.bytes[first * stride..], &p.scales[first * scales_stride..]);
+    let groups = values.chunks_exact(VALUE_GROUP * head_dim);
+    let n = groups.len();
+    assert!(bytes.len() >= (R - 1) * stride + n * VALUE_GROUP);
+    assert!(scales.len() >= (R - 1) * scales_stride + n);
+    let out = &mut out[..R * head_dim];
+    out.fill(0.0);
+    for (g, values) in groups.enumerate() {
+        let d: [_; R] = core::array::from_fn(|r| F32x4::splat(scales[r * scales_stride + g]));
+        let bytes = bytes[g * VALUE_GROUP..].as_ptr();
+        for (c, values) in values.chunks_exact(VALUE_GROUP * PANEL_ROWS).enumerate() {
+            // SAFETY: terms are checked above, values are 8 dimensions of a group; `out` has R
+            // rows of head_dim, which 8 · c + 8 does not exceed.
+            unsafe {
+                let sums = L::value_tile::<R>(bytes, stride, values.as_ptr());
+                for (r, d) in d.into_iter().enumerate() {
+                    let out = out.as_mut_ptr().add(r * head_dim + c * PANEL_ROWS);
+                    for i in 0..2 {
+                        let out = out.add(4 * i);
+                        F32x4::load(out).add(sums[r][i].mul(d)).store(out);
+                    }
+                }
+            }
+        }
     }
 }

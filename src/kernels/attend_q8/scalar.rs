@@ -1,12 +1,16 @@
 //! The plain twin.
 
-use super::{ByteLevel, KEY_OFFSET, WORD};
+use super::{ByteLevel, KEY_OFFSET, VALUE_GROUP, WORD};
 use crate::kernels::PANEL_ROWS;
 use crate::kernels::f32x4::F32x4;
 use crate::kernels::level::Tile;
 use crate::kernels::scalar::{Scalar, to_f32};
 
 impl ByteLevel for Scalar {
+    type KeyByte = ();
+
+    fn key_byte() {}
+
     fn key_offset() -> i32 {
         KEY_OFFSET as i32
     }
@@ -26,6 +30,7 @@ impl ByteLevel for Scalar {
         stride: usize,
         keys: *const u8,
         words: usize,
+        (): (),
     ) -> Tile<R> {
         // SAFETY: by the caller.
         unsafe { sums(q, stride, keys, words, |key| key as i16) }
@@ -35,10 +40,9 @@ impl ByteLevel for Scalar {
         p: *const i8,
         stride: usize,
         values: *const i8,
-        words: usize,
     ) -> Tile<R> {
         // SAFETY: by the caller.
-        unsafe { sums(p, stride, values, words, |value| value as i16) }
+        unsafe { sums(p, stride, values, VALUE_GROUP / WORD, |value| value as i16) }
     }
 }
 

@@ -89,7 +89,7 @@ fn run<L: ByteLevel>(
         quantise_terms::<L>(row, &cache.value_scales, r, &mut p);
     }
     let mut out = vec![0.0; n * head_dim];
-    weigh_bytes::<L>(&p, n, n_keys.next_multiple_of(PANEL_ROWS), &cache.values, head_dim, &mut out);
+    weigh_bytes::<L>(&p, n, &cache.values, head_dim, &mut out);
     Outcome { scores, terms, scales, out }
 }
 

@@ -1,7 +1,7 @@
 //! Both wasm levels. Relaxed SIMD has one instruction for a word; what it makes of a key, which
 //! is beyond 127, is the engine's choice, which is looked at.
 
-use super::{ByteLevel, KEY_OFFSET, WORD};
+use super::{ByteLevel, KEY_OFFSET, VALUE_GROUP, WORD};
 use crate::kernels::PANEL_ROWS;
 use crate::kernels::f32x4::{F32x4, opaque};
 use crate::kernels::lanes::{load, splat4, to_f32};
@@ -13,8 +13,14 @@ use crate::kernels::{
     relaxed_q8::{Second, dot_instruction},
 };
 use core::arch::wasm32::*;
+#[cfg(target_feature = "relaxed-simd")]
+use core::hint::black_box;
 
 impl ByteLevel for Simd128 {
+    type KeyByte = ();
+
+    fn key_byte() {}
+
     fn key_offset() -> i32 {
         KEY_OFFSET as i32
     }
@@ -47,6 +53,7 @@ impl ByteLevel for Simd128 {
         stride: usize,
         keys: *const u8,
         words: usize,
+        (): (),
     ) -> Tile<R> {
         let widen = |v| [u16x8_extend_low_u8x16(v), u16x8_extend_high_u8x16(v)];
         // SAFETY: by the caller.
@@ -58,11 +65,10 @@ impl ByteLevel for Simd128 {
         p: *const i8,
         stride: usize,
         values: *const i8,
-        words: usize,
     ) -> Tile<R> {
         let widen = |v| [i16x8_extend_low_i8x16(v), i16x8_extend_high_i8x16(v)];
         // SAFETY: by the caller.
-        unsafe { short_tile::<R>(p, stride, values.cast(), words, widen) }
+        unsafe { short_tile::<R>(p, stride, values.cast(), VALUE_GROUP / WORD, widen) }
     }
 }
 
@@ -106,6 +112,13 @@ unsafe fn short_tile<const R: usize>(
 
 #[cfg(target_feature = "relaxed-simd")]
 impl ByteLevel for Relaxed {
+    type KeyByte = Option<Second>;
+
+    #[inline(always)]
+    fn key_byte() -> Option<Second> {
+        dot_instruction()
+    }
+
     #[inline(always)]
     fn key_offset() -> i32 {
         match dot_instruction() {
@@ -125,10 +138,11 @@ impl ByteLevel for Relaxed {
         stride: usize,
         keys: *const u8,
         words: usize,
+        byte: Option<Second>,
     ) -> Tile<R> {
         // SAFETY: by the caller.
         unsafe {
-            match dot_instruction() {
+            match byte {
                 Some(Second::Unsigned) => byte_tile::<R>(q, stride, keys, words, dot::<false>),
                 Some(Second::Signed) => {
                     let sign = opaque(u8x16_splat(KEY_OFFSET));
@@ -137,7 +151,7 @@ impl ByteLevel for Relaxed {
                     })
                 }
                 // Three instructions that may saturate: products of i16 take as many.
-                None => Simd128::key_tile::<R>(q, stride, keys, words),
+                None => Simd128::key_tile::<R>(q, stride, keys, words, ()),
             }
         }
     }
@@ -147,11 +161,10 @@ impl ByteLevel for Relaxed {
         p: *const i8,
         stride: usize,
         values: *const i8,
-        words: usize,
     ) -> Tile<R> {
         // SAFETY: by the caller. Terms are below 128, and no sum of two products beyond i16.
         unsafe {
-            byte_tile::<R>(p, stride, values.cast(), words, |p, value, acc| {
+            byte_tile::<R>(p, stride, values.cast(), VALUE_GROUP / WORD, |p, value, acc| {
                 dot::<false>(value, p, acc)
             })
         }
@@ -173,16 +186,19 @@ unsafe fn byte_tile<const R: usize>(
 ) -> Tile<R> {
     let mut acc = [[i32x4_splat(0); 2]; R];
     let (mut a, mut b) = (a, b);
-    for _ in 0..words {
+    // Not to be unrolled: whole rows at once do not fit the registers.
+    for _ in 0..black_box(words / 2) {
         // SAFETY: by the caller.
         unsafe {
-            let columns = [load(b, 0), load(b, 16)];
-            for (r, acc) in acc.iter_mut().enumerate() {
-                let row = splat4(a.add(r * stride).cast(), 0);
-                *acc = [dot(row, columns[0], acc[0]), dot(row, columns[1], acc[1])];
+            for w in 0..2 {
+                let columns = [load(b, 32 * w), load(b, 32 * w + 16)];
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    let row = splat4(a.add(r * stride).cast(), WORD * w);
+                    *acc = [dot(row, columns[0], acc[0]), dot(row, columns[1], acc[1])];
+                }
             }
         }
-        (a, b) = (a.wrapping_add(WORD), b.wrapping_add(WORD * PANEL_ROWS));
+        (a, b) = (a.wrapping_add(2 * WORD), b.wrapping_add(2 * WORD * PANEL_ROWS));
     }
     acc.map(|acc| acc.map(to_f32))
 }

@@ -169,7 +169,7 @@ impl Block<'_> {
             KeysValues::F32(_, values) => weigh_values(p, values, head_dim, weighted, head_dim),
             KeysValues::F16(_, values) => weigh_values(p, values, head_dim, weighted, head_dim),
             KeysValues::Q8(_, values) => {
-                weigh_bytes::<Best>(&bytes, chosen.n, len, values.bytes, head_dim, weighted);
+                weigh_bytes::<Best>(&bytes, chosen.n, values.bytes, head_dim, weighted);
             }
         }
     }
