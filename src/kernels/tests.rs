@@ -30,7 +30,8 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 const TIGHT: f64 = 2e-6;
 
 /// Awkward shapes: (rows, blocks in a row).
-const SHAPES: [(usize, usize); 7] = [(8, 1), (1, 1), (7, 3), (16, 2), (24, 18), (9, 48), (64, 5)];
+const SHAPES: [(usize, usize); 8] =
+    [(8, 1), (1, 1), (7, 3), (16, 2), (24, 18), (9, 48), (64, 5), (56, 2)];
 /// One token, panels with holes, whole panels.
 const TOKENS: [usize; 6] = [1, 2, 3, 4, 7, 12];
 

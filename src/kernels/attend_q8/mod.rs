@@ -61,11 +61,8 @@ pub(crate) trait ByteLevel: Level {
     /// # Safety
     /// `p` must be valid for `(R - 1) · stride + VALUE_GROUP` bytes, `values` for
     /// `8 · VALUE_GROUP`.
-    unsafe fn value_tile<const R: usize>(
-        p: *const i8,
-        stride: usize,
-        values: *const i8,
-    ) -> Tile<R>;
+    unsafe fn value_tile<const R: usize>(p: *const i8, stride: usize, values: *const i8)
+    -> Tile<R>;
 }
 
 /// Queries as integers: row r is vector r · `step`.

@@ -16,7 +16,8 @@ const TYPES: [(KvType, f64); 3] = [(KvType::F32, 1e-5), (KvType::F16, 1e-3), (Kv
 struct Case {
     shape: AttentionShape,
     window: usize,
-    /// `[N_KEYS, n_kv_heads, head_dim]`, and `[N_KEYS, n_heads, head_dim]` of queries.
+    n_keys: usize,
+    /// `[n_keys, n_kv_heads, head_dim]`, and `[n_keys, n_heads, head_dim]` of queries.
     keys: Vec<f32>,
     values: Vec<f32>,
     queries: Vec<f32>,
@@ -24,9 +25,9 @@ struct Case {
 
 impl Case {
     fn new(
+        n_keys: usize,
         head_dim: usize,
-        n_kv_heads: usize,
-        group: usize,
+        [n_kv_heads, group]: [usize; 2],
         window: usize,
         cap: Option<f32>,
     ) -> Case {
@@ -38,9 +39,10 @@ impl Case {
         Case {
             shape: AttentionShape { n_heads, n_kv_heads, head_dim, scores },
             window,
-            keys: random(N_KEYS * n_kv_heads * head_dim),
-            values: random(N_KEYS * n_kv_heads * head_dim),
-            queries: random(N_KEYS * n_heads * head_dim),
+            n_keys,
+            keys: random(n_keys * n_kv_heads * head_dim),
+            values: random(n_keys * n_kv_heads * head_dim),
+            queries: random(n_keys * n_heads * head_dim),
         }
     }
 
@@ -50,7 +52,7 @@ impl Case {
 
     fn cache(&self, kv_type: KvType) -> KvCache {
         let AttentionShape { n_kv_heads, head_dim, .. } = self.shape;
-        let mut cache = KvCache::new(kv_type, 1, n_kv_heads, head_dim, N_KEYS).unwrap();
+        let mut cache = KvCache::new(kv_type, 1, n_kv_heads, head_dim, self.n_keys).unwrap();
         let (team, width) = (Team::new(1), n_kv_heads * head_dim);
         let layer = cache.layer_mut(0);
         store_keys_values(&team, layer, &self.keys, &self.values, head_dim, width, 0).unwrap();
@@ -61,7 +63,7 @@ impl Case {
     fn run(&self, cache: &mut KvCache, start: usize, n: usize, n_threads: usize) -> Vec<f32> {
         let (team, layer) = (Team::new(n_threads), cache.layer_mut(0));
         let mut attention =
-            Attention::new(self.shape, layer.kv_type(), N_KEYS + 64, n_threads).unwrap();
+            Attention::new(self.shape, layer.kv_type(), self.n_keys + 64, n_threads).unwrap();
         let mut queries = self.queries[start * self.width()..(start + n) * self.width()].to_vec();
         let mut out = Activations::new(n, self.width()).unwrap();
         let view = View { cache: layer, start, window: self.window };
@@ -107,7 +109,7 @@ fn cases() -> impl Iterator<Item = Case> {
     ]
     .into_iter()
     .map(|(head_dim, n_kv_heads, group, window, cap)| {
-        Case::new(head_dim, n_kv_heads, group, window, cap)
+        Case::new(N_KEYS, head_dim, [n_kv_heads, group], window, cap)
     })
 }
 
@@ -168,16 +170,21 @@ fn what_lies_behind_is_not_seen() {
     }
 }
 
-/// Threads do not change a bit. (wasm tests have one.)
+/// Threads do not change a bit, also where they share out the joining of blocks. (wasm tests
+/// have one.)
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn threads_change_nothing() {
-    for case in cases() {
+    let long = Case::new(KEY_BLOCK * MANY_BLOCKS + 61, 64, [3, 3], usize::MAX, None);
+    for case in cases().chain([long]) {
         for (kv_type, _) in TYPES {
             let cache = &mut case.cache(kv_type);
-            for (start, n) in [(N_KEYS - 1, 1), (200, 4), (20, 40)] {
+            for (start, n) in [(case.n_keys - 1, 1), (case.n_keys - 4, 4), (200, 4), (20, 40)] {
                 let one = case.run(cache, start, n, 1);
-                assert_eq!(case.run(cache, start, n, 3), one, "{kv_type:?}");
+                for n_threads in [2, 3, 8] {
+                    let found = case.run(cache, start, n, n_threads);
+                    assert_eq!(found, one, "{kv_type:?}, {n_threads} threads");
+                }
             }
         }
     }
