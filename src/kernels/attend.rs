@@ -61,8 +61,14 @@ pub(crate) struct Rows<'a> {
 impl Rows<'_> {
     /// Panics unless every row has `len` values.
     fn check(&self, len: usize) {
-        assert!(self.n > 0 && self.data.len() >= (self.n - 1) * self.stride + len);
+        assert!(fits(self.data.len(), self.n, self.stride, len));
     }
+}
+
+/// Whether so many values hold `n_rows` rows of `width`, `stride` apart.
+pub(super) fn fits(n_values: usize, n_rows: usize, stride: usize, width: usize) -> bool {
+    let end = || n_rows.checked_sub(1)?.checked_mul(stride)?.checked_add(width);
+    end().is_some_and(|end| end <= n_values)
 }
 
 /// `scores[r][key] = q[r] · keys[key]`, for all keys of the panels.
@@ -114,7 +120,7 @@ fn product<W: FloatWeight>(
     c: &mut [f32],
     c_stride: usize,
 ) {
-    assert!(k > 0 && b.len() >= (k - 1) * b_stride + PANEL_ROWS);
+    assert!(fits(b.len(), k, b_stride, PANEL_ROWS));
     let mut r = 0;
     while r < a.n {
         // The fewest tiles, of about as many rows each.
@@ -143,7 +149,7 @@ fn product_rows<W: FloatWeight, const R: usize>(
     c: &mut [f32],
     c_stride: usize,
 ) {
-    assert!(a.len() >= (R - 1) * a_stride + k);
+    assert!(fits(a.len(), R, a_stride, k));
     // SAFETY: a is checked above, b by the caller.
     let sum = unsafe { tile::<W, R>(a.as_ptr(), a_stride, b.as_ptr(), b_stride, k) };
     for (r, sum) in sum.into_iter().enumerate() {

@@ -51,7 +51,7 @@ impl F32x4 {
     #[inline(always)]
     #[allow(unsafe_code)]
     pub(crate) unsafe fn store(self, p: *mut f32) {
-        // SAFETY: by the caller.
+        // SAFETY: by the caller; alignment as for `load`.
         unsafe { *p.cast::<[f32; 4]>() = self.0 };
     }
 

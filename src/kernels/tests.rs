@@ -442,6 +442,12 @@ fn row_operations_follow_their_formulas() {
     let (max, sum) = softmax_terms(&mut scores);
     assert_eq!((max, scores[1], scores[2], scores[3]), (3.0, 0.0, 0.0, 1.0));
     assert!((sum as f64 - (1.0 + (-2f64).exp())).abs() < 1e-6);
+    for (len, largest) in [4, 8, 16, 20, 28, 128].iter().flat_map(|n| (0..*n).map(|i| (*n, i))) {
+        let mut scores = vec![0.0; len];
+        scores[largest] = 200.0;
+        assert_eq!(softmax_terms(&mut scores), (200.0, 1.0), "{largest} of {len}");
+        assert_eq!(scores[largest], 1.0);
+    }
     let mut pair = [3.0, 4.0, 1.0, 0.0];
     rotate_pairs(&mut pair, &[[0.0, 1.0], [1.0, 0.0]]);
     assert_eq!(pair, [-4.0, 3.0, 1.0, 0.0]);

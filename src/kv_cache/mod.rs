@@ -115,7 +115,7 @@ impl LayerCache {
         }
     }
 
-    /// Keys and values of a head, from the first position of a panel on.
+    /// Keys and values of a head, from the first position of a group of values on.
     pub(crate) fn block(&self, head: usize, positions: Range<usize>) -> KeysValues<'_> {
         let whole = positions.start..positions.end.next_multiple_of(PANEL_ROWS);
         let groups = positions.start..positions.end.next_multiple_of(GROUP);

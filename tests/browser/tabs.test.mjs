@@ -184,19 +184,21 @@ test("an abort ends one's own request, running or waiting, and no other's", asyn
   const outcomes = await tabs[1].evaluate(async () => {
     const [running, waiting] = [new AbortController(), new AbortController()];
     const request = { prompt: "a", max_tokens: 200, ignore_eos: true, temperature: 0 };
-    const other = lm.completions.create(request);
-    // Without an end: it is aborted while it runs, however quick the model is.
-    const endless = { ...request, max_tokens: 1e6, context_policy: "shift" };
-    const first = attempt(() => lm.completions.create({ ...endless, signal: running.signal }));
+    const before = lm.completions.create(request);
+    // So long that it is aborted while it runs, however quick the model is.
+    const endless = { ...request, max_tokens: 1e6, context_policy: "shift", stream: true };
+    const first = attempt(async () => {
+      const stream = await lm.completions.create({ ...endless, signal: running.signal });
+      for await (const _ of stream) running.abort();
+    });
     const second = attempt(() => lm.completions.create({ ...request, signal: waiting.signal }));
+    const behind = lm.completions.create(request);
     waiting.abort();
-    const codes = [(await second).error?.code];
-    const tokens = (await other).usage.completion_tokens;
-    running.abort();
-    codes.push((await first).error?.code);
+    const codes = [await second, await first].map(({ error }) => error?.code);
+    const tokens = [await before, await behind].map(({ usage }) => usage.completion_tokens);
     return { codes, tokens };
   });
-  assert.deepEqual(outcomes, { codes: ["aborted", "aborted"], tokens: 200 });
+  assert.deepEqual(outcomes, { codes: ["aborted", "aborted"], tokens: [200, 200] });
 });
 
 test("`shared: false`, and other options, make an engine of one's own", async (t) => {

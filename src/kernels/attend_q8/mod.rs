@@ -16,6 +16,7 @@ mod tests;
 mod wasm;
 
 use super::PANEL_ROWS;
+use super::attend::fits;
 use super::f32x4::F32x4;
 use super::level::{Level, Tile, block_scale};
 
@@ -32,11 +33,11 @@ pub(crate) trait ByteLevel: Level {
     /// What the engine makes of a key's bytes.
     type KeyByte: Copy;
 
-    /// Looks at it, to be done before a loop.
+    /// Looks at what the engine makes of a key's bytes; to be called before a loop.
     fn key_byte() -> Self::KeyByte;
 
     /// What [`ByteLevel::key_tile`] leaves in a sum for each unit of the query's integers.
-    fn key_offset() -> i32;
+    fn key_offset(byte: Self::KeyByte) -> i32;
 
     /// q = x · inverse, rounded to nearest, ties to even; returns Σq. The length is a multiple
     /// of 8, and every |x · inverse| ≤ 127.
@@ -102,14 +103,14 @@ pub(crate) struct ByteTerms<'a> {
     pub(crate) bytes: &'a mut [i8],
     /// `[rows, stride / VALUE_GROUP]`
     pub(crate) scales: &'a mut [f32],
-    /// Terms in a row.
+    /// Terms in a row, whole groups.
     pub(crate) stride: usize,
 }
 
 /// Quantises a query, of a multiple of 8 values.
 pub(crate) fn quantise_query<L: ByteLevel>(x: &[f32], q: &mut [i8]) -> ByteScale {
     let (d, inverse) = scale_of(x);
-    let offset = (L::key_offset() * L::quantise_bytes(x, inverse, q)) as f32;
+    let offset = (L::key_offset(L::key_byte()) * L::quantise_bytes(x, inverse, q)) as f32;
     ByteScale { d, offset }
 }
 
@@ -194,16 +195,17 @@ fn score_rows<L: ByteLevel, const R: usize>(
 ) {
     let (rows, stride) = (&q.bytes[first * q.step * head_dim..], q.step * head_dim);
     let n = keys.scales.len();
-    assert!(rows.len() >= (R - 1) * stride + head_dim && head_dim.is_multiple_of(2 * WORD));
-    assert!(keys.bytes.len() == n * head_dim && n.is_multiple_of(PANEL_ROWS));
-    assert!(scores.len() >= (R - 1) * scores_stride + n);
+    assert!(fits(rows.len(), R, stride, head_dim) && head_dim.is_multiple_of(2 * WORD));
+    assert!(n.checked_mul(head_dim) == Some(keys.bytes.len()) && n.is_multiple_of(PANEL_ROWS));
+    assert!(fits(scores.len(), R, scores_stride, n) && n <= scores_stride);
     let byte = L::key_byte();
     let query_scales: [_; R] = core::array::from_fn(|r| {
         let ByteScale { d, offset } = q.scales[(first + r) * q.step];
         [d, offset].map(F32x4::splat)
     });
     for p in (0..n).step_by(PANEL_ROWS) {
-        // SAFETY: rows, keys and scores are checked above.
+        // SAFETY: n, of keys as of their scales, is whole panels, so p + 8 ≤ n; R rows of
+        // head_dim bytes and R of n scores are checked above.
         unsafe {
             let panel = keys.bytes.as_ptr().add(p * head_dim);
             let sums = L::key_tile::<R>(rows.as_ptr(), stride, panel, head_dim / WORD, byte);
@@ -228,9 +230,10 @@ pub(crate) fn quantise_terms<L: ByteLevel>(
     terms: &mut ByteTerms,
 ) {
     assert!(row.len() <= value_scales.len() && row.len().is_multiple_of(PANEL_ROWS));
+    assert!(row.len() <= terms.stride && terms.stride.is_multiple_of(VALUE_GROUP));
     let bytes = &mut terms.bytes[r * terms.stride..][..row.len().next_multiple_of(VALUE_GROUP)];
     bytes[row.len()..].fill(0);
-    let scales = &mut terms.scales[r * terms.stride / VALUE_GROUP..];
+    let scales = &mut terms.scales[r * (terms.stride / VALUE_GROUP)..];
     let groups = row.chunks_mut(VALUE_GROUP).zip(value_scales.chunks(VALUE_GROUP));
     for (((row, d), bytes), scale) in groups.zip(bytes.chunks_mut(VALUE_GROUP)).zip(scales) {
         let mut max = F32x4::zero();
@@ -278,16 +281,17 @@ fn weigh_rows<L: ByteLevel, const R: usize>(
     let (bytes, scales) = (&p.bytes[first * stride..], &p.scales[first * scales_stride..]);
     let groups = values.chunks_exact(VALUE_GROUP * head_dim);
     let n = groups.len();
-    assert!(bytes.len() >= (R - 1) * stride + n * VALUE_GROUP);
-    assert!(scales.len() >= (R - 1) * scales_stride + n);
+    assert!(groups.remainder().is_empty() && head_dim.is_multiple_of(PANEL_ROWS));
+    assert!(n <= scales_stride && fits(bytes.len(), R, stride, n * VALUE_GROUP));
+    assert!(fits(scales.len(), R, scales_stride, n) && fits(out.len(), R, head_dim, head_dim));
     let out = &mut out[..R * head_dim];
     out.fill(0.0);
     for (g, values) in groups.enumerate() {
         let d: [_; R] = core::array::from_fn(|r| F32x4::splat(scales[r * scales_stride + g]));
         let bytes = bytes[g * VALUE_GROUP..].as_ptr();
         for (c, values) in values.chunks_exact(VALUE_GROUP * PANEL_ROWS).enumerate() {
-            // SAFETY: terms are checked above, values are 8 dimensions of a group; `out` has R
-            // rows of head_dim, which 8 · c + 8 does not exceed.
+            // SAFETY: R rows of n groups of terms are checked above, `values` are 8 dimensions of a
+            // group, and `out` has R rows of head_dim, which 8 · c + 8 does not exceed.
             unsafe {
                 let sums = L::value_tile::<R>(bytes, stride, values.as_ptr());
                 for (r, d) in d.into_iter().enumerate() {

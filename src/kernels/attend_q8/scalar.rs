@@ -11,7 +11,7 @@ impl ByteLevel for Scalar {
 
     fn key_byte() {}
 
-    fn key_offset() -> i32 {
+    fn key_offset((): ()) -> i32 {
         KEY_OFFSET as i32
     }
 

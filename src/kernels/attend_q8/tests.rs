@@ -78,7 +78,7 @@ fn run<L: ByteLevel>(
     let mut scores = vec![0.0; n * stride];
     let keys = ByteVectors { bytes: &cache.keys[..], scales: &cache.key_scales };
     score_bytes::<L>(q, keys, head_dim, &mut scores, stride);
-    let (mut terms, mut scales) = (vec![0; n * stride], vec![0.0; n * stride / VALUE_GROUP]);
+    let (mut terms, mut scales) = (vec![1; n * stride], vec![0.0; n * stride / VALUE_GROUP]);
     let mut p = ByteTerms { bytes: &mut terms, scales: &mut scales, stride };
     let mut weights = scores.clone();
     for (r, row) in weights.chunks_exact_mut(stride).enumerate() {
@@ -88,7 +88,7 @@ fn run<L: ByteLevel>(
         }
         quantise_terms::<L>(row, &cache.value_scales, r, &mut p);
     }
-    let mut out = vec![0.0; n * head_dim];
+    let mut out = vec![f32::NAN; n * head_dim];
     weigh_bytes::<L>(&p, n, &cache.values, head_dim, &mut out);
     Outcome { scores, terms, scales, out }
 }

@@ -21,7 +21,7 @@ impl ByteLevel for Simd128 {
 
     fn key_byte() {}
 
-    fn key_offset() -> i32 {
+    fn key_offset((): ()) -> i32 {
         KEY_OFFSET as i32
     }
 
@@ -120,8 +120,8 @@ impl ByteLevel for Relaxed {
     }
 
     #[inline(always)]
-    fn key_offset() -> i32 {
-        match dot_instruction() {
+    fn key_offset(byte: Option<Second>) -> i32 {
+        match byte {
             Some(Second::Signed) => 0,
             _ => KEY_OFFSET as i32,
         }

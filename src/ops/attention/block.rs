@@ -120,7 +120,7 @@ impl Terms {
 
 /// A block of keys and values.
 pub(super) struct Block<'a> {
-    /// Whole panels from the first on.
+    /// From the first of a group of values on.
     pub(super) positions: Range<usize>,
     /// Halves meet queries that were given times [`HALF_SCALE`].
     pub(super) elements: KeysValues<'a>,

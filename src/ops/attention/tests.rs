@@ -27,7 +27,8 @@ impl Case {
     fn new(
         n_keys: usize,
         head_dim: usize,
-        [n_kv_heads, group]: [usize; 2],
+        n_kv_heads: usize,
+        group: usize,
         window: usize,
         cap: Option<f32>,
     ) -> Case {
@@ -109,7 +110,7 @@ fn cases() -> impl Iterator<Item = Case> {
     ]
     .into_iter()
     .map(|(head_dim, n_kv_heads, group, window, cap)| {
-        Case::new(N_KEYS, head_dim, [n_kv_heads, group], window, cap)
+        Case::new(N_KEYS, head_dim, n_kv_heads, group, window, cap)
     })
 }
 
@@ -175,7 +176,7 @@ fn what_lies_behind_is_not_seen() {
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn threads_change_nothing() {
-    let long = Case::new(KEY_BLOCK * MANY_BLOCKS + 61, 64, [3, 3], usize::MAX, None);
+    let long = Case::new(KEY_BLOCK * MANY_BLOCKS + 61, 64, 3, 3, usize::MAX, None);
     for case in cases().chain([long]) {
         for (kv_type, _) in TYPES {
             let cache = &mut case.cache(kv_type);

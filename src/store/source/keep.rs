@@ -1,14 +1,24 @@
 //! What is written of a model, record by record, and what becomes of it when a load ends, fails
 //! or begins anew.
 
-use super::{Kept, Piece, Source};
+use super::{Piece, Source};
 use crate::store::host::Fault;
 use crate::store::record::Record;
+use crate::store::schema::Backend;
 use crate::store::storage::Write;
 use crate::{Error, Result};
 
 /// A file that begins anew this often while it is loaded is not to be had.
 const MAX_RESTARTS: u32 = 3;
+
+/// What is stored of a model when it is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Whether it has become a stored model just now.
+    pub new: bool,
+    /// Where it is stored, if it is.
+    pub backend: Option<Backend>,
+}
 
 impl Source {
     /// Starts to write a record, once the one before is written.

@@ -5,6 +5,7 @@
 mod keep;
 mod report;
 
+pub use keep::Kept;
 pub use report::{Phase, Report};
 
 use super::backoff::Backoff;
@@ -13,7 +14,7 @@ use super::host::Host;
 use super::part_digest::PartDigest;
 use super::recipe::{Recipe, Settings, is_pack};
 use super::record::Record;
-use super::schema::{Backend, Manifest};
+use super::schema::Manifest;
 use super::storage::{Reply, Storage, Stored, Write};
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -42,15 +43,6 @@ pub enum Piece {
     },
     /// The model has changed: what has been handed out is void, and all of it comes again.
     Restart,
-}
-
-/// What is stored of a model when it is loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// Whether it has become a stored model just now.
-    pub new: bool,
-    /// Where it is stored, if it is.
-    pub backend: Option<Backend>,
 }
 
 /// A model's bytes. Read them to their end, make sure that the model is whole, then
