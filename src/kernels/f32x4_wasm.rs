@@ -159,7 +159,7 @@ impl F32x4 {
     #[inline(always)]
     pub(crate) fn max_lane(self) -> f32 {
         let a = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
-        f32x4_extract_lane::<0>(a).max(f32x4_extract_lane::<1>(a))
+        f32x4_extract_lane::<0>(f32x4_pmax(a, i32x4_shuffle::<1, 0, 3, 2>(a, a)))
     }
 }
 

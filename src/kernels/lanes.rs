@@ -104,8 +104,8 @@ pub(crate) fn finish<const T: usize>(sum: Tile<T>) -> Tile<T> {
 
 /// One block of activations as integers.
 pub(crate) struct QuantisedBlock {
-    /// 32 values in -127..=127.
-    pub(crate) q: [v128; 2],
+    /// 32 values in -127..=127, as i16.
+    pub(crate) q: [v128; 4],
     /// Σq, and that of the second half.
     pub(crate) sum: i32,
     pub(crate) sum_second: i32,
@@ -117,55 +117,65 @@ pub(crate) struct QuantisedBlock {
     pub(crate) s_second: f32,
 }
 
-impl QuantisedBlock {
-    /// As i16, in order.
-    pub(crate) fn widened(&self) -> [v128; 4] {
-        let [a, b] = self.q;
-        [
-            i16x8_extend_low_i8x16(a),
-            i16x8_extend_high_i8x16(a),
-            i16x8_extend_low_i8x16(b),
-            i16x8_extend_high_i8x16(b),
-        ]
-    }
-}
-
 /// Quantises one block; absent ones are zero.
 #[inline(always)]
 pub(crate) fn quantise_block(x: Option<&[f32; BLOCK]>) -> QuantisedBlock {
     let Some(x) = x else {
-        let q = [i32x4_splat(0); 2];
+        let q = [i32x4_splat(0); 4];
         return QuantisedBlock { q, sum: 0, sum_second: 0, d: 0.0, s: 0.0, s_second: 0.0 };
     };
     let mut v = [F32x4::zero(); 8];
-    let mut max = F32x4::zero();
-    for (v, x) in v.iter_mut().zip(x.as_chunks::<4>().0) {
+    // Two, of which neither waits for the other.
+    let mut max = [F32x4::zero(); 2];
+    for (i, (v, x)) in v.iter_mut().zip(x.as_chunks::<4>().0).enumerate() {
         *v = F32x4::from_array(x);
-        max = max.max(v.abs());
+        max[i % 2] = max[i % 2].max(v.abs());
     }
-    let (d, inverse) = block_scale(max.max_lane());
-    let inverse = F32x4::splat(inverse);
-    // Adding 1.5·2^23 rounds to the nearest integer, ties to even, and leaves it in the lowest
-    // bits: cheaper than a saturating conversion.
-    let magic = opaque(f32x4_splat(1.5 * (1 << 23) as f32));
-    let q = v.map(|v| i32x4_sub(f32x4_add(v.mul(inverse).v128(), magic), magic));
-    let total = |q: &[v128]| {
-        let sum = q.iter().fold(i32x4_splat(0), |a, b| i32x4_add(a, *b));
-        let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
-        i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum)
-    };
-    let (first, second) = (total(&q[..4]), total(&q[4..]));
-    let narrow = |q: &[v128]| {
-        i8x16_narrow_i16x8(i16x8_narrow_i32x4(q[0], q[1]), i16x8_narrow_i32x4(q[2], q[3]))
-    };
+    let (d, inverse) = block_scale(max[0].max(max[1]).max_lane());
+    let rounder = Rounder::new(inverse);
+    let q = [0, 2, 4, 6].map(|i| rounder.round(v[i], v[i + 1]));
+    let [first, second] = [[q[0], q[1]], [q[2], q[3]]]
+        .map(|[a, b]| sum_lanes(i32x4_extadd_pairwise_i16x8(i16x8_add(a, b))));
     QuantisedBlock {
-        q: [narrow(&q[..4]), narrow(&q[4..])],
+        q,
         sum: first + second,
         sum_second: second,
         d,
         s: d * (first + second) as f32,
         s_second: d * second as f32,
     }
+}
+
+/// Makes integers of floats.
+pub(crate) struct Rounder {
+    factor: F32x4,
+    magic: F32x4,
+}
+
+impl Rounder {
+    /// Floats are to be multiplied by `factor`.
+    #[inline(always)]
+    pub(crate) fn new(factor: f32) -> Rounder {
+        let magic = opaque(f32x4_splat(1.5 * (1 << 23) as f32));
+        Rounder { factor: F32x4::splat(factor), magic: F32x4::from_v128(magic) }
+    }
+
+    /// Nearest i16, ties to even, of what is far from its bounds.
+    #[inline(always)]
+    pub(crate) fn round(&self, low: F32x4, high: F32x4) -> v128 {
+        // Adding 1.5·2^23 rounds, and leaves the integer in the lowest bits: cheaper than a
+        // saturating conversion. Nor are these narrowed with saturation, as LLVM makes comparisons
+        // with the bounds of it.
+        let [low, high] = [low, high].map(|x| x.mul(self.factor).add(self.magic).v128());
+        i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(low, high)
+    }
+}
+
+/// Sum of four i32.
+#[inline(always)]
+pub(crate) fn sum_lanes(sum: v128) -> i32 {
+    let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
+    i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum)
 }
 
 /// Writes the four 32-bit lanes at `[lane][token]`.

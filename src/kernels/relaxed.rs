@@ -14,7 +14,8 @@
 use super::BLOCK;
 use super::f32x4::{F32x4, HalfReader, opaque};
 use super::lanes::{
-    Affine, Q4_D, Q7_D, finish, load, quantise_block, scatter4, splat4, store, table4_unpack,
+    Affine, Q4_D, Q7_D, QuantisedBlock, finish, load, quantise_block, scatter4, splat4, store,
+    table4_unpack,
 };
 use super::level::{Level, Scales, Tile, block_of, q4_block, q4_unpacked, q7_block};
 use super::relaxed_q8::{
@@ -39,8 +40,9 @@ impl Level for Relaxed {
         for (b, out) in out.chunks_exact_mut(T * Self::AFFINE_X).take(n_blocks).enumerate() {
             for t in 0..T {
                 let q = quantise_block(block_of(x, stride, t, b));
-                scatter4::<T>(q.q[0], out, t);
-                scatter4::<T>(q.q[1], &mut out[16 * T..], t);
+                let [low, high] = bytes_of(&q);
+                scatter4::<T>(low, out, t);
+                scatter4::<T>(high, &mut out[16 * T..], t);
                 Affine::put::<T>(&q, 1, &mut out[BLOCK * T..], t);
             }
         }
@@ -290,6 +292,13 @@ unsafe fn byte_tile<S: Scales, const SHORT: bool>(
         }
     }
     finish(sum.0)
+}
+
+/// A block of activations as i8.
+#[inline(always)]
+pub(super) fn bytes_of(block: &QuantisedBlock) -> [v128; 2] {
+    let [a, b, c, d] = block.q;
+    [i8x16_narrow_i16x8(a, b), i8x16_narrow_i16x8(c, d)]
 }
 
 /// `acc + a·b`, products of a (i8) and b (0..=127, or what the engine takes): four summed into each i32, or two into

@@ -6,7 +6,7 @@ use super::lanes::{
     Q8_D, X_SCALE, finish, load, put_f32, quantise_block, scatter4, splat4, to_f32,
 };
 use super::level::{Level, Q8_BLOCK, Tile, block_of};
-use super::relaxed::{Relaxed, Sums, dot};
+use super::relaxed::{Relaxed, Sums, bytes_of, dot};
 use super::{BLOCK, PANEL_ROWS};
 use core::arch::wasm32::*;
 use core::hint::black_box;
@@ -61,7 +61,7 @@ pub(super) fn quantise_whole<const T: usize>(
     for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
         for t in 0..T {
             let q = quantise_block(block_of(x, stride, t, b));
-            let [low, high] = q.q.map(|q| i8x16_add(q, i8x16_splat(offset)));
+            let [low, high] = bytes_of(&q).map(|q| i8x16_add(q, i8x16_splat(offset)));
             scatter4::<T>(low, out, t);
             scatter4::<T>(high, &mut out[16 * T..], t);
             put_f32(out, BLOCK * T + 4 * t, q.d * X_SCALE);
@@ -79,7 +79,7 @@ pub(super) fn quantise_halves<const T: usize>(
     for (b, out) in out.chunks_exact_mut(T * Relaxed::SYMMETRIC_X).take(n_blocks).enumerate() {
         for t in 0..T {
             let q = quantise_block(block_of(x, stride, t, b));
-            for (half, q) in q.q.into_iter().enumerate() {
+            for (half, q) in bytes_of(&q).into_iter().enumerate() {
                 let shifted = i8x16_add(q, i8x16_splat(127));
                 let a = u8x16_shr(shifted, 1);
                 let b = i8x16_sub(shifted, a);

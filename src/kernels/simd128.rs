@@ -299,7 +299,7 @@ impl Nibbles {
 /// Writes the pairs of a token's columns, times `rest`.
 #[inline(always)]
 fn put_pairs<const T: usize>(q: &QuantisedBlock, rest: v128, out: &mut [u8], t: usize) {
-    for (j, wide) in q.widened().into_iter().enumerate() {
+    for (j, wide) in q.q.into_iter().enumerate() {
         let pairs = i16x8_shuffle::<0, 2, 4, 6, 1, 3, 5, 7>(wide, wide);
         scatter4::<T>(i16x8_mul(pairs, rest), &mut out[16 * T * j..], t);
     }

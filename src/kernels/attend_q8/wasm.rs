@@ -3,12 +3,13 @@
 
 use super::{ByteLevel, KEY_OFFSET, VALUE_GROUP, WORD};
 use crate::kernels::PANEL_ROWS;
-use crate::kernels::f32x4::{F32x4, opaque};
-use crate::kernels::lanes::{load, splat4, to_f32};
+use crate::kernels::f32x4::F32x4;
+use crate::kernels::lanes::{Rounder, load, splat4, sum_lanes, to_f32};
 use crate::kernels::level::Tile;
 use crate::kernels::simd128::Simd128;
 #[cfg(target_feature = "relaxed-simd")]
 use crate::kernels::{
+    f32x4::opaque,
     relaxed::{Relaxed, dot},
     relaxed_q8::{Second, dot_instruction},
 };
@@ -27,24 +28,16 @@ impl ByteLevel for Simd128 {
 
     #[inline(always)]
     fn quantise_bytes(x: &[f32], inverse: f32, q: &mut [i8]) -> i32 {
-        let inverse = F32x4::splat(inverse);
-        // As for activations: the integers are left in the lowest bits.
-        let magic = opaque(f32x4_splat(1.5 * (1 << 23) as f32));
-        let mut sum = i32x4_splat(0);
+        let (rounder, mut sum) = (Rounder::new(inverse), i32x4_splat(0));
         for (q, x) in q.as_chunks_mut::<8>().0.iter_mut().zip(x.as_chunks::<8>().0) {
-            let [low, high] = [0, 1].map(|i| {
-                let x = F32x4::from_array(&x.as_chunks::<4>().0[i]);
-                i32x4_sub(f32x4_add(x.mul(inverse).v128(), magic), magic)
-            });
-            sum = i32x4_add(sum, i32x4_add(low, high));
-            let narrow = i16x8_narrow_i32x4(low, high);
+            let [low, high] = [0, 1].map(|i| F32x4::from_array(&x.as_chunks::<4>().0[i]));
+            let shorts = rounder.round(low, high);
+            sum = i32x4_add(sum, i32x4_extadd_pairwise_i16x8(shorts));
+            let bytes = i8x16_narrow_i16x8(shorts, shorts);
             // SAFETY: 8 bytes of a reference.
-            unsafe {
-                v128_store64_lane::<0>(i8x16_narrow_i16x8(narrow, narrow), q.as_mut_ptr().cast())
-            };
+            unsafe { v128_store64_lane::<0>(bytes, q.as_mut_ptr().cast()) };
         }
-        let sum = i32x4_add(sum, i32x4_shuffle::<2, 3, 0, 1>(sum, sum));
-        i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum)
+        sum_lanes(sum)
     }
 
     #[inline(always)]
