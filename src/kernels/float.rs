@@ -69,15 +69,17 @@ pub(crate) unsafe fn tile<W: FloatWeight, const R: usize>(
 ) -> Tile<R> {
     let mut sum = [[F32x4::zero(); 2]; R];
     let reader = W::reader();
-    for i in 0..k {
+    let (mut a, mut b) = (a, b);
+    for _ in 0..k {
         // SAFETY: by the caller.
         unsafe {
-            let [b0, b1] = W::load8(b.add(i * b_stride), reader);
+            let [b0, b1] = W::load8(b, reader);
             for (r, sum) in sum.iter_mut().enumerate() {
-                let x = F32x4::load_splat(a.add(r * a_stride + i));
+                let x = F32x4::load_splat(a.add(r * a_stride));
                 *sum = [x.mul_add(b0, sum[0]), x.mul_add(b1, sum[1])];
             }
         }
+        (a, b) = (a.wrapping_add(1), b.wrapping_add(b_stride));
     }
     sum.map(|s| s.map(|s| s.mul(F32x4::splat(W::SCALE))))
 }
