@@ -142,15 +142,15 @@ impl Level for Simd128 {
                 let (mut q, mut xq) = (w, x);
                 for part in 0..S::PARTS {
                     let start = |t| Affine::start::<4, S>(x.add(8 * BLOCK), t, part);
-                    let mut acc = [0, 1, 2, 3].map(|t| [start(t); 2]);
-                    for _ in 0..pairs {
-                        let (w0, w1) = (load(q, 0), load(q, 16));
-                        for (t, acc) in acc.iter_mut().enumerate() {
-                            let x = splat4(xq, 4 * t);
-                            *acc = [dot(x, w0, acc[0]), dot(x, w1, acc[1])];
-                        }
-                        q = q.add(32);
-                        xq = xq.add(16);
+                    let mut with_next = |sums| {
+                        let sums = q4_pair(sums, q, xq);
+                        (q, xq) = (q.add(32), xq.add(16));
+                        sums
+                    };
+                    // The first pair ahead of the loop: nothing is added to zeros.
+                    let mut acc = with_next([0, 1, 2, 3].map(|t| [start(t); 2]));
+                    for _ in 1..pairs {
+                        acc = with_next(acc);
                     }
                     for t in 0..4 {
                         let x = x.add(8 * BLOCK);
@@ -276,6 +276,22 @@ impl Level for Simd128 {
     unsafe fn table4_unpack(levels: &[i8; 16], panel: *const u8, n_blocks: usize, out: *mut u8) {
         // SAFETY: by the caller.
         unsafe { table4_unpack(levels, panel, n_blocks, out) }
+    }
+}
+
+/// The sums of four tokens with 8 rows, and the products of a pair of columns.
+///
+/// # Safety
+/// `w` must be valid for 32 bytes, `x` for 16.
+#[inline(always)]
+unsafe fn q4_pair(sums: [[v128; 2]; 4], w: *const u8, x: *const u8) -> [[v128; 2]; 4] {
+    // SAFETY: by the caller.
+    unsafe {
+        let (w0, w1) = (load(w, 0), load(w, 16));
+        core::array::from_fn(|t| {
+            let x = splat4(x, 4 * t);
+            [dot(x, w0, sums[t][0]), dot(x, w1, sums[t][1])]
+        })
     }
 }
 
