@@ -164,8 +164,8 @@ impl Rounder {
     #[inline(always)]
     pub(crate) fn round(&self, low: F32x4, high: F32x4) -> v128 {
         // Adding 1.5·2^23 rounds, and leaves the integer in the lowest bits: cheaper than a
-        // saturating conversion. Nor are these narrowed with saturation, as LLVM makes comparisons
-        // with the bounds of it.
+        // saturating conversion. Those bits are picked out, as of a saturating narrow LLVM makes
+        // comparisons with both bounds.
         let [low, high] = [low, high].map(|x| x.mul(self.factor).add(self.magic).v128());
         i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(low, high)
     }
