@@ -19,7 +19,7 @@ export const REQUEST = Object.freeze({
   RANK: "rank",
   /** What is in the cache; each layer comes as a PART. */
   SAVE: "save",
-  /** { …, parts }: the layers, as bytes. */
+  /** { …, bytes }: the layers, as a Blob. */
   RESTORE: "restore",
   PROFILE: "profile",
   /** That so many deltas have been read of a completion with a `window`. */

@@ -1,16 +1,16 @@
 // Sessions that survive: what is in the KV cache, kept in IndexedDB by a name.
 //
 // The database is one of its own, so that sessions and models are deleted apart from each
-// other. HEADS: id → what a session is; PARTS: [id, generation, layer] → bytes. A head is
-// written last, and names the generation of its parts: what it does not name is left over.
+// other. HEADS: id → what a session is; LAYERS: id → the bytes of all layers. As a Blob they
+// are read by the worker alone, and pass through no page.
 
-import { PageLMError, aborted, badRequest } from "./errors.js";
+import { PageLMError, badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { abortSignal, object } from "./request.js";
 
 const DATABASE = "pagelm-sessions";
 const HEADS = "heads";
-const PARTS = "parts";
+const LAYERS = "layers";
 
 /** `lm.sessions`. */
 export class Sessions {
@@ -27,117 +27,53 @@ export class Sessions {
     check(id);
     const { data = null, signal } = object("options", options);
     const copy = cloned(data);
-    return alone(id, abortSignal(signal), () => this.#save(id, copy, signal ?? undefined));
-  }
-
-  async #save(id, data, signal) {
-    const generation = `${Date.now()}-${Math.random()}`;
-    const database = await open();
+    const parts = [];
+    const onAnswer = (answer) => {
+      if (answer.type === ANSWER.PART) parts[answer.index] = new Blob([answer.bytes]);
+    };
+    const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal: abortSignal(signal), onAnswer });
+    const blob = new Blob(parts);
+    const head = { id, name: this.#model, model, build, tokens, layers, bytes: blob.size, data: copy, saved: Date.now() };
+    const put = (bytes) => within("readwrite", (stores) => {
+      stores(LAYERS).put(bytes, id); // first: where it throws, no head is written either
+      stores(HEADS).put(head);
+    });
     try {
-      const writes = [];
-      let bytes = 0;
-      const onAnswer = (answer) => {
-        if (answer.type !== ANSWER.PART) return;
-        bytes += answer.bytes.byteLength;
-        writes.push(transact(database, "readwrite", (stores) => stores(PARTS).put(answer.bytes, [id, generation, answer.index])));
-        // Its failure is found below; until then it is nobody's.
-        writes.at(-1).catch(() => {});
-      };
-      const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal, onAnswer });
-      await Promise.all(writes);
-      const head = { id, generation, name: this.#model, model, build, tokens, layers, bytes, data, saved: Date.now() };
-      await transact(database, "readwrite", (stores) => {
-        stores(HEADS).put(head);
-        deleteParts(stores(PARTS), id, generation);
-      });
-      return info(head);
+      await put(blob);
     } catch (error) {
-      await transact(database, "readwrite", (stores) => stores(PARTS).delete(range([id, generation]))).catch(() => {});
-      throw typed(error);
-    } finally {
-      database.close();
+      if (error.code === "storage_full") throw error;
+      await put(await blob.arrayBuffer()); // some private modes take no Blobs
     }
+    return info(head);
   }
 
   /** Puts what was saved back into the cache: a prompt that begins so goes on from there. */
   async restore(id, options = {}) {
     check(id);
     const { signal } = object("options", options);
-    const database = await open();
-    let head;
-    let parts;
-    try {
-      // In one transaction: a save in between would delete the parts that the head names.
-      const read = await transact(database, "readonly", (stores) => {
-        const results = { head: stores(HEADS).get(id) };
-        results.head.onsuccess = () => {
-          const { generation } = results.head.result ?? {};
-          if (generation !== undefined) results.parts = stores(PARTS).getAll(range([id, generation]));
-        };
-        return results;
-      });
-      head = read.head.result;
-      if (!head) throw new PageLMError("session_not_found", `There is no saved session "${id}". Save one first.`, { id });
-      parts = read.parts.result;
-    } catch (error) {
-      throw typed(error);
-    } finally {
-      database.close();
-    }
+    // In one transaction: both of one save.
+    const read = await within("readonly", (stores) => ({ head: stores(HEADS).get(id), layers: stores(LAYERS).get(id) }));
+    const head = read.head.result;
+    if (!head) throw new PageLMError("session_not_found", `There is no saved session "${id}". Save one first.`, { id });
     const { model, build, tokens, layers } = head;
-    const { refilled } = await this.#engine.request({ type: REQUEST.RESTORE, model, build, tokens, layers, parts }, { signal: abortSignal(signal) });
+    const bytes = new Blob(read.layers.result ? [read.layers.result] : []);
+    const { refilled } = await this.#engine.request({ type: REQUEST.RESTORE, model, build, tokens, layers, bytes }, { signal: abortSignal(signal) });
     return { ...info(head), data: head.data, refilled };
   }
 
   /** What is saved, the newest first. */
   async list() {
-    const database = await open();
-    try {
-      const { heads } = await transact(database, "readonly", (stores) => ({ heads: stores(HEADS).getAll() }));
-      return heads.result.sort((a, b) => b.saved - a.saved).map(info);
-    } catch (error) {
-      throw typed(error);
-    } finally {
-      database.close();
-    }
+    const { heads } = await within("readonly", (stores) => ({ heads: stores(HEADS).getAll() }));
+    return heads.result.sort((a, b) => b.saved - a.saved).map(info);
   }
 
   /** Deletes a session; one that is not there as well. */
   async remove(id) {
     check(id);
-    await alone(id, undefined, async () => {
-      const database = await open();
-      try {
-        await transact(database, "readwrite", (stores) => {
-          stores(HEADS).delete(id);
-          stores(PARTS).delete(range([id]));
-        });
-      } catch (error) {
-        throw typed(error);
-      } finally {
-        database.close();
-      }
+    await within("readwrite", (stores) => {
+      stores(HEADS).delete(id);
+      stores(LAYERS).delete(id);
     });
-  }
-}
-
-/**
- * What `act` brings, while nobody else of this origin writes the session: each save deletes
- * what the others have written.
- */
-async function alone(id, signal, act) {
-  if (signal?.aborted) throw aborted(signal);
-  let begun = false;
-  const hold = () => {
-    begun = true;
-    return act();
-  };
-  try {
-    return await navigator.locks.request(`pagelm-session:${id}`, { signal }, hold);
-  } catch (error) {
-    if (begun) throw error;
-    if (signal?.aborted) throw aborted(signal);
-    return act(); // there are no locks here
   }
 }
 
@@ -158,38 +94,41 @@ function cloned(data) {
   }
 }
 
-/** Keys that begin so: arrays sort after everything else. */
-function range(prefix) {
-  return IDBKeyRange.bound(prefix, [...prefix, []]);
-}
-
-/** Deletes the parts of a session but those of one generation. */
-function deleteParts(store, id, kept) {
-  store.delete(IDBKeyRange.bound([id], [id, kept], false, true));
-  store.delete(IDBKeyRange.bound([id, kept, []], [id, []]));
+/** What `issue` returns, once its transaction is complete. */
+async function within(mode, issue) {
+  let database;
+  try {
+    database = await open();
+    return await transact(database, mode, issue);
+  } catch (error) {
+    throw typed(error);
+  } finally {
+    database?.close();
+  }
 }
 
 function open() {
   return new Promise((resolve, reject) => {
     let request;
     try {
-      request = indexedDB.open(DATABASE, 1);
+      request = indexedDB.open(DATABASE, 2);
     } catch (error) {
-      return reject(typed(error)); // an opaque origin has no store
+      return reject(error); // an opaque origin has no store
     }
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(HEADS, { keyPath: "id" });
-      request.result.createObjectStore(PARTS);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const database = request.result;
+      if (oldVersion === 0) database.createObjectStore(HEADS, { keyPath: "id" });
+      else database.deleteObjectStore("parts"); // its sessions' tokens are computed again
+      database.createObjectStore(LAYERS);
     };
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(typed(request.error));
+    request.onerror = () => reject(request.error);
   });
 }
 
-/** What `issue` returns, once the transaction is complete. */
 function transact(database, mode, issue) {
   return new Promise((resolve, reject) => {
-    const transaction = database.transaction([HEADS, PARTS], mode);
+    const transaction = database.transaction([HEADS, LAYERS], mode);
     const results = issue((name) => transaction.objectStore(name));
     transaction.oncomplete = () => resolve(results);
     transaction.onabort = () => reject(transaction.error);

@@ -10,6 +10,11 @@ impl KvCache {
         self.layers.len()
     }
 
+    /// Bytes of a saved layer, the same for each.
+    pub(crate) fn layer_bytes(&self, positions: usize) -> usize {
+        self.layers.first().map_or(0, |layer| layer.saved_bytes(positions))
+    }
+
     /// Keys and values of one layer at the first `positions`: of each head the keys in whole
     /// groups, then of each head the values as well, with their scales where they have some.
     pub(crate) fn save_layer(&self, layer: usize, positions: usize) -> Vec<u8> {
@@ -130,6 +135,7 @@ mod tests {
                 let mut to = filled(kind, 140, 0);
                 for layer in 0..from.n_layers() {
                     let bytes = from.save_layer(layer, positions);
+                    assert_eq!(bytes.len(), to.layer_bytes(positions));
                     assert!(to.restore_layer(layer, positions, &bytes));
                     assert_eq!(to.save_layer(layer, positions), bytes, "{kind:?} {positions}");
                     assert!(!to.restore_layer(layer, positions + GROUP, &bytes));

@@ -38,6 +38,11 @@ impl Engine {
         self.forward.cache().save_layer(layer, self.cached.len())
     }
 
+    /// Bytes of each layer of `n_tokens` tokens.
+    pub fn layer_bytes(&self, n_tokens: usize) -> usize {
+        self.forward.cache().layer_bytes(n_tokens)
+    }
+
     /// Forgets what is in the cache, for the layers of `saved` to be restored into it.
     /// Whether they can be: if not, because another build saved them or the model has layers that
     /// keep a state, the tokens must be computed again.

@@ -48,7 +48,7 @@ pub(super) async fn answer(request: Request, seat: &mut Seat, ticket: &Ticket) -
         Request::Rank(request) => rank(id, *request, engine, signal).await,
         Request::Save => sessions::save(id, engine, signal).await,
         Request::Restore(saved) => {
-            sessions::restore(engine, saved, ticket.parts.take(), signal).await
+            sessions::restore(engine, saved, ticket.layers.take(), signal).await
         }
         Request::Profile { prefill, decode } => {
             Ok(Reply::Profile(engine.profile(prefill, decode)?))

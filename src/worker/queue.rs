@@ -7,7 +7,7 @@ use super::port::post;
 use super::protocol::{Event, Phase, Progress, Request};
 use crate::session::Engine;
 use crate::{Error, Result};
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Object, Reflect};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, AbortSignal};
+use web_sys::{AbortController, AbortSignal, Blob};
 
 thread_local! {
     /// The requests that have not ended.
@@ -32,8 +32,8 @@ pub(super) struct Ticket {
     /// Which tab asks, where several share this worker.
     client: u32,
     controller: AbortController,
-    /// Bytes that came beside the message.
-    pub(super) parts: Cell<Option<Array>>,
+    /// A saved session's layers, which came beside the message.
+    pub(super) layers: Cell<Option<Blob>>,
     /// Deltas that its reader has read.
     read: Cell<usize>,
     waker: Cell<Option<Waker>>,
@@ -48,7 +48,7 @@ pub(super) struct Seat {
 
 /// Takes a message of the page.
 pub(super) fn receive(message: JsValue) {
-    let parts = take_parts(&message);
+    let layers = take_layers(&message);
     let mut message = serde_wasm_bindgen::from_value::<Value>(message).unwrap_or(Value::Null);
     let client = message.as_object_mut().and_then(|fields| fields.shift_remove("client"));
     let client = client.and_then(|client| client.as_u64()).unwrap_or(0) as u32;
@@ -60,19 +60,19 @@ pub(super) fn receive(message: JsValue) {
         Ok(Request::Read { target, count }) => {
             with_ticket(target, |ticket| ticket.read.set(ticket.read.get() + count));
         }
-        Ok(request) => admit(id, client, request, parts),
+        Ok(request) => admit(id, client, request, layers),
     }
 }
 
-/// The field `parts`, which is bytes and no JSON.
-fn take_parts(message: &JsValue) -> Option<Array> {
-    let parts = Reflect::get(message, &"parts".into()).ok()?.dyn_into::<Array>().ok()?;
-    Reflect::delete_property(message.dyn_ref::<Object>()?, &"parts".into()).ok()?;
-    Some(parts)
+/// The field `bytes`, which is no JSON.
+fn take_layers(message: &JsValue) -> Option<Blob> {
+    let layers = Reflect::get(message, &"bytes".into()).ok()?.dyn_into::<Blob>().ok()?;
+    Reflect::delete_property(message.dyn_ref::<Object>()?, &"bytes".into()).ok()?;
+    Some(layers)
 }
 
 /// Begins a request.
-fn admit(id: u32, client: u32, request: Request, parts: Option<Array>) {
+fn admit(id: u32, client: u32, request: Request, layers: Option<Blob>) {
     if matches!(request, Request::Complete(_)) {
         let queued = Progress::new(Phase::Queued, 0, None);
         post(id, Event::Progress(queued));
@@ -81,8 +81,8 @@ fn admit(id: u32, client: u32, request: Request, parts: Option<Array>) {
         let what = "the browser makes no AbortController".into();
         return post(id, Event::failed(&Error::Internal { what }));
     };
-    let (parts, read, waker) = (Cell::new(parts), Cell::new(0), Cell::new(None));
-    let ticket = Rc::new(Ticket { id, client, controller, parts, read, waker });
+    let (layers, read, waker) = (Cell::new(layers), Cell::new(0), Cell::new(None));
+    let ticket = Rc::new(Ticket { id, client, controller, layers, read, waker });
     TICKETS.with_borrow_mut(|tickets| tickets.push(Rc::clone(&ticket)));
     spawn_local(async move {
         let mut seat = Seat { engine: None, held: false };

@@ -72,11 +72,10 @@ describe("sessions", needsRealModel(), () => {
       const heads = database.transaction("heads", "readwrite").objectStore("heads");
       const head = await new Promise((resolve) => (heads.get("short").onsuccess = ({ target }) => resolve(target.result)));
       await new Promise((resolve) => (heads.put({ ...head, id: "foreign", model: "0-1" }).onsuccess = resolve));
-      const parts = database.transaction("parts", "readwrite").objectStore("parts");
-      const [key] = await new Promise((resolve) => (parts.getAllKeys(IDBKeyRange.bound(["short"], ["short", []])).onsuccess = ({ target }) => resolve(target.result)));
-      await new Promise((resolve) => (parts.delete(key).onsuccess = resolve));
-      database.close();
+      const put = (bytes) => new Promise((resolve) => (database.transaction("layers", "readwrite").objectStore("layers").put(bytes, "short").onsuccess = resolve));
+      await put(new Blob([new Uint8Array(head.bytes - 1)]));
       const damaged = await lm.sessions.restore("short");
+      database.close();
       const foreign = await attempt(() => lm.sessions.restore("foreign"));
       const absent = await attempt(() => lm.sessions.restore("absent"));
       const list = (await lm.sessions.list()).map(({ id }) => id);
@@ -119,9 +118,59 @@ test("saves and restores of one name at once do not harm each other", async (t) 
     const [, ...restored] = await Promise.all([Promise.all(saves), ...Array.from({ length: 3 }, () => saves[0].then(() => lm.sessions.restore("same")))]);
     restored.push(await lm.sessions.restore("same"));
     const stored = await storedRecords();
-    return { refilled: restored.map(({ refilled }) => refilled), parts: stored.filter(({ store }) => store === "parts").length };
+    return { refilled: restored.map(({ refilled }) => refilled), lengths: stored.filter(({ store }) => store === "layers").map(({ length }) => length), bytes: restored[0].bytes };
   }, tinyUrl);
-  assert.deepEqual(outcome, { refilled: [false, false, false, false], parts: 1 });
+  assert.deepEqual(outcome, { refilled: [false, false, false, false], lengths: [outcome.bytes], bytes: outcome.bytes });
+  assert.ok(outcome.bytes > 0);
+});
+
+test("where the browser keeps no Blobs, a session is kept all the same", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    const { put } = IDBObjectStore.prototype;
+    let refused = 0;
+    IDBObjectStore.prototype.put = function (value, key) {
+      if (value instanceof Blob) {
+        refused += 1;
+        throw new DOMException("BlobURLs are not yet supported", "DataCloneError");
+      }
+      return put.call(this, value, key);
+    };
+    await load(url, { shared: false });
+    await lm.completions.create({ prompt: "abc", max_tokens: 4, ignore_eos: true });
+    const saved = await lm.sessions.save("plain");
+    const { refilled, bytes } = await lm.sessions.restore("plain");
+    return { refused, saved: saved.bytes, bytes, refilled };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { refused: 1, saved: outcome.bytes, bytes: outcome.bytes, refilled: false });
+});
+
+test("a session of the store's first version is computed again", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const prompt = await lm.tokenize("abc abc abc");
+    await lm.completions.create({ prompt, max_tokens: 4, ignore_eos: true });
+    const saved = await lm.sessions.save("old");
+    const head = await new Promise((resolve) => (indexedDB.open("pagelm-sessions").onsuccess = ({ target }) => {
+      target.result.transaction("heads").objectStore("heads").get("old").onsuccess = (event) => resolve(event.target.result);
+      target.result.close();
+    }));
+    await new Promise((resolve) => (indexedDB.deleteDatabase("pagelm-sessions").onsuccess = resolve));
+    await new Promise((resolve) => {
+      const request = indexedDB.open("pagelm-sessions", 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("heads", { keyPath: "id" }).put({ ...head, generation: "g" });
+        request.result.createObjectStore("parts").put(new Uint8Array(8), ["old", "g", 0]);
+      };
+      request.onsuccess = () => resolve(request.result.close());
+    });
+    const restored = await lm.sessions.restore("old");
+    const { usage } = await lm.completions.create({ prompt, max_tokens: 1, ignore_eos: true });
+    const again = await lm.sessions.save("old");
+    return { tokens: saved.tokens, restored: restored.tokens, refilled: restored.refilled, reused: prompt.length - usage.prompt_tokens_details.cached_tokens, again: (await lm.sessions.restore("old")).refilled, bytes: again.bytes > 0 };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { tokens: outcome.tokens, restored: outcome.tokens, refilled: true, reused: 1, again: false, bytes: true });
 });
 
 test("whatever a caller gets wrong is a PageLMError", async (t) => {
