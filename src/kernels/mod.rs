@@ -52,7 +52,7 @@ pub(crate) use row::{
     add_scaled, centre, exp_scalar, gelu, inverse_rms, multiply_by, rms_norm, rotate_halves,
     rotate_pairs, scale, scale_by, sigmoid_mul, silu, silu_mul, soft_cap, softmax_terms,
 };
-pub(crate) use stripe::{Columns, Stripe};
+pub(crate) use stripe::{ColumnQueue, Columns, Stripe};
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
 compile_error!("build for wasm32 with -C target-feature=+simd128 (build.sh does)");

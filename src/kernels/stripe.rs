@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A row-major matrix `[n_rows, stride]` whose column ranges are handed out,
 /// each once, to the threads of a team.
@@ -53,6 +53,53 @@ impl<'a, const N: usize> Columns<'a, N> {
             columns: self.parts[i].clone(),
             life: PhantomData,
         }
+    }
+}
+
+/// A row-major matrix `[n_rows, stride]` whose columns are handed out in stripes of one width, to
+/// whoever asks next.
+pub(crate) struct ColumnQueue<'a> {
+    start: *mut f32,
+    n_rows: usize,
+    stride: usize,
+    width: usize,
+    /// The first column that nobody has.
+    next: AtomicUsize,
+    life: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the stripes are disjoint, as no column is counted twice.
+unsafe impl Sync for ColumnQueue<'_> {}
+
+impl<'a> ColumnQueue<'a> {
+    /// Stripes of `width` columns; the last one may be narrower.
+    ///
+    /// # Panics
+    /// If `width` is 0, or `matrix` is not a whole number of rows.
+    pub(crate) fn new(matrix: &'a mut [f32], stride: usize, width: usize) -> Self {
+        assert!(width > 0 && stride > 0 && matrix.len().is_multiple_of(stride));
+        ColumnQueue {
+            start: matrix.as_mut_ptr(),
+            n_rows: matrix.len() / stride,
+            stride,
+            width,
+            next: AtomicUsize::new(0),
+            life: PhantomData,
+        }
+    }
+
+    /// The next stripe, if one is left.
+    pub(crate) fn next(&self) -> Option<Stripe<'_>> {
+        // Never beyond the end, so it cannot wrap.
+        let take = |next| (next < self.stride).then(|| self.stride.min(next + self.width));
+        let first = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        Some(Stripe {
+            start: self.start,
+            n_rows: self.n_rows,
+            stride: self.stride,
+            columns: first..self.stride.min(first + self.width),
+            life: PhantomData,
+        })
     }
 }
 
@@ -111,6 +158,28 @@ mod tests {
             c.row_mut(row).fill(2.0);
         }
         assert_eq!(m, [1., 1., 2., 2., 2., 2., 2., 2.].repeat(3));
+    }
+
+    #[test]
+    fn a_queue_hands_out_each_column_once() {
+        let mut m = vec![0.0; 3 * 11];
+        let queue = ColumnQueue::new(&mut m, 11, 4);
+        let widths = std::sync::Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while let Some(mut stripe) = queue.next() {
+                        (0..3)
+                            .for_each(|row| stripe.row_mut(row).iter_mut().for_each(|x| *x += 1.0));
+                        widths.lock().unwrap().push(stripe.columns().len());
+                    }
+                });
+            }
+        });
+        let mut widths = widths.into_inner().unwrap();
+        widths.sort_unstable();
+        assert_eq!(widths, [3, 4, 4]);
+        assert_eq!(m, [1.0; 33]);
     }
 
     #[test]

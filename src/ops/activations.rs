@@ -105,7 +105,8 @@ impl Activations {
             .chunks_mut(unit * width)
             .zip(self.affine.chunks_mut(panels * affine_panel))
             .zip(self.symmetric.chunks_mut(panels * symmetric_panel))
-            .enumerate();
+            .enumerate()
+            .rev(); // later tokens' attention takes longer: the end shall be short
         let queue = Mutex::new(units);
         team.run(|tid| {
             loop {

@@ -3,9 +3,9 @@
 use super::activations::{Activations, Forms};
 use crate::Result;
 use crate::kernels::{
-    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, Columns, FloatWeight, MAX_PIECES,
-    Minima, PANEL_ROWS, Piece, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights, gemm, gemm_float,
-    gemv, gemv_float,
+    BLOCK, Best, Centred8, Centred16, Centred32, Centred128, ColumnQueue, Columns, FloatWeight,
+    MAX_PIECES, Minima, PANEL_ROWS, Piece, Q4, Q7, Q8, Quantised, Stripe, Table4, Weights, gemm,
+    gemm_float, gemv, gemv_float,
 };
 use crate::kv_cache::filled;
 use crate::quant::{E2m1, Iq2, Iq3, Iq4, Layout, Packed, Table};
@@ -13,6 +13,7 @@ use crate::team::{MAX_THREADS, PerThread, Team, share};
 use core::array::from_fn;
 use core::mem::replace;
 use core::ops::Range;
+use core::slice::{from_mut, from_ref};
 
 /// One product of a region: a matrix and where its result goes.
 pub(crate) struct Product<'a> {
@@ -40,6 +41,11 @@ impl Scratch {
     }
 }
 
+/// Prefill: rows are cut into so many parts for each thread, where there are enough of them.
+const PARTS: usize = 8;
+/// Panels in a part at most: two lines of memory, so that threads seldom write to the same one.
+const PART_PANELS: usize = 4;
+
 /// Runs matrix products over a team.
 pub(crate) struct Linear<'a> {
     /// The threads.
@@ -49,27 +55,63 @@ pub(crate) struct Linear<'a> {
 }
 
 impl Linear<'_> {
-    /// All products of one input in one region, up to [`MAX_PIECES`]. Each thread takes its share
-    /// of the rows: of all together where they are [`alike`], else of each matrix.
+    /// All products of one input in one region, up to [`MAX_PIECES`].
     pub(crate) fn run<const N: usize>(
         &self,
         x: &Activations,
         products: [Product<'_>; N],
     ) -> Result<()> {
         const { assert!(0 < N && N <= MAX_PIECES) };
+        match x.n_tokens() {
+            1 => self.run_shared_out(x, products),
+            _ => self.run_queued(x, products),
+        }
+    }
+
+    /// One token: each thread has its share of the rows, in one piece, as memory streams best: of
+    /// all matrices together where they are [`alike`], else of each.
+    fn run_shared_out<const N: usize>(
+        &self,
+        x: &Activations,
+        products: [Product<'_>; N],
+    ) -> Result<()> {
         let (n, alike) = (self.team.len(), alike(&products));
         let n_rows: usize = products.iter().map(|p| rows_of(p.weights)).sum();
         let mut first = 0;
         let jobs = products.map(|p| {
             let end = first + rows_of(p.weights);
             let all = replace(&mut first, end)..end;
-            Job::new(p, x.n_tokens(), n, |tid| match alike {
+            Job::new(p, n, |tid| match alike {
                 true => within(&all, share(n_rows, PANEL_ROWS, tid, n)),
                 false => share(all.len(), PANEL_ROWS, tid, n),
             })
         });
         self.team.run(|tid| {
             multiply_own(&jobs, alike, tid, x, &mut self.scratch.0.of(tid));
+        })
+    }
+
+    /// Several tokens: threads take rows as they get to them, since some cores are slower than
+    /// others, or wanted by other programs too.
+    fn run_queued<const N: usize>(
+        &self,
+        x: &Activations,
+        products: [Product<'_>; N],
+    ) -> Result<()> {
+        let n = self.team.len();
+        let queues = products.map(|p| {
+            let stride = rows_of(p.weights);
+            let panels = p.weights.n_panels().div_ceil(PARTS * n).clamp(1, PART_PANELS);
+            let (matrix, out) = (Matrix::of(&p), &mut p.out[..x.n_tokens() * stride]);
+            (matrix, ColumnQueue::new(out, stride, panels * PANEL_ROWS))
+        });
+        self.team.run(|tid| {
+            let scratch = &mut self.scratch.0.of(tid);
+            for (matrix, queue) in &queues {
+                while let Some(mut rows) = queue.next() {
+                    multiply(from_ref(matrix), x, from_mut(&mut rows), scratch);
+                }
+            }
         })
     }
 
@@ -89,7 +131,7 @@ impl Linear<'_> {
         assert!(x.n_tokens() == 1 && n_up == n_rows);
         let out = out.one_token(n_rows, forms, n);
         let alike = alike(&products);
-        let jobs = products.map(|p| Job::new(p, 1, n, |tid| share(n_rows, BLOCK, tid, n)));
+        let jobs = products.map(|p| Job::new(p, n, |tid| share(n_rows, BLOCK, tid, n)));
         self.team.run(|tid| {
             let [mut gate, mut up] =
                 multiply_own(&jobs, alike, tid, x, &mut self.scratch.0.of(tid));
@@ -109,31 +151,37 @@ fn alike(products: &[Product]) -> bool {
     })
 }
 
-/// A product in parts, one for each thread.
-struct Job<'a> {
+/// A matrix to multiply with.
+#[derive(Clone, Copy)]
+struct Matrix<'a> {
     weights: &'a Packed,
-    columns: Columns<'a, MAX_THREADS>,
     add: bool,
 }
 
-impl<'a> Job<'a> {
-    /// For `n` threads, each having whole panels: the rows `of(tid)`.
-    fn new(
-        p: Product<'a>,
-        n_tokens: usize,
-        n: usize,
-        of: impl Fn(usize) -> Range<usize>,
-    ) -> Job<'a> {
-        let stride = rows_of(p.weights);
-        let parts = from_fn(|tid| if tid < n { of(tid) } else { stride..stride });
-        let columns = Columns::new(&mut p.out[..n_tokens * stride], stride, parts);
-        Job { weights: p.weights, columns, add: p.add }
+impl<'a> Matrix<'a> {
+    fn of(p: &Product<'a>) -> Matrix<'a> {
+        Matrix { weights: p.weights, add: p.add }
     }
 
     /// The weights of a stripe's rows.
     fn panels(&self, rows: &Stripe) -> &'a [u8] {
         let rows = rows.columns();
         self.weights.panels(rows.start / PANEL_ROWS..rows.end / PANEL_ROWS)
+    }
+}
+
+/// A product of one token in parts, one for each thread.
+struct Job<'a> {
+    matrix: Matrix<'a>,
+    columns: Columns<'a, MAX_THREADS>,
+}
+
+impl<'a> Job<'a> {
+    /// For `n` threads, each having whole panels: the rows `of(tid)`.
+    fn new(p: Product<'a>, n: usize, of: impl Fn(usize) -> Range<usize>) -> Job<'a> {
+        let (matrix, stride) = (Matrix::of(&p), rows_of(p.weights));
+        let parts = from_fn(|tid| if tid < n { of(tid) } else { stride..stride });
+        Job { matrix, columns: Columns::new(&mut p.out[..stride], stride, parts) }
     }
 }
 
@@ -157,19 +205,20 @@ fn multiply_own<'a, const N: usize>(
     scratch: &mut [u8],
 ) -> [Stripe<'a>; N] {
     let mut rows = jobs.each_ref().map(|job| job.columns.take(tid));
+    let matrices = jobs.each_ref().map(|job| job.matrix);
     let together = if alike { N } else { 1 };
-    for (jobs, rows) in jobs.chunks(together).zip(rows.chunks_mut(together)) {
-        multiply(jobs, x, rows, scratch);
+    for (matrices, rows) in matrices.chunks(together).zip(rows.chunks_mut(together)) {
+        multiply(matrices, x, rows, scratch);
     }
     rows
 }
 
 /// The rows of some matrices, which are [`alike`], that are a stripe's columns each, for all
 /// tokens.
-fn multiply(jobs: &[Job], x: &Activations, rows: &mut [Stripe], scratch: &mut [u8]) {
-    debug_assert!(jobs.iter().all(|job| job.weights.n_cols() == x.width()));
-    let work = Work { jobs, rows, scratch };
-    match jobs[0].weights.layout() {
+fn multiply(matrices: &[Matrix], x: &Activations, rows: &mut [Stripe], scratch: &mut [u8]) {
+    debug_assert!(matrices.iter().all(|matrix| matrix.weights.n_cols() == x.width()));
+    let work = Work { matrices, rows, scratch };
+    match matrices[0].weights.layout() {
         Layout::Q4 => work.integer::<Q4<Minima<1>>>(x.affine()),
         Layout::Q4Halves => work.integer::<Q4<Minima<2>>>(x.affine()),
         Layout::Q4Centred => work.integer::<Q4<Centred8>>(x.affine()),
@@ -189,34 +238,34 @@ fn multiply(jobs: &[Job], x: &Activations, rows: &mut [Stripe], scratch: &mut [u
 }
 
 /// What a thread multiplies at a time.
-struct Work<'a, 'b, 'y> {
-    jobs: &'a [Job<'b>],
+struct Work<'a, 'y> {
+    matrices: &'a [Matrix<'a>],
     rows: &'a mut [Stripe<'y>],
     scratch: &'a mut [u8],
 }
 
-impl Work<'_, '_, '_> {
+impl Work<'_, '_> {
     fn integer<W: Weights<Best>>(self, x: Quantised) {
-        let Work { jobs, rows, scratch } = self;
-        let add = jobs[0].add;
+        let Work { matrices, rows, scratch } = self;
+        let add = matrices[0].add;
         if rows[0].n_rows() == 1 {
-            let mut pieces = jobs
+            let mut pieces = matrices
                 .iter()
                 .zip(rows)
-                .map(|(job, rows)| Piece { w: job.panels(rows), y: rows.row_mut(0) });
+                .map(|(matrix, rows)| Piece { w: matrix.panels(rows), y: rows.row_mut(0) });
             return gemv::<Best, W>(from_fn(|_| pieces.next().unwrap_or_default()), x, add);
         }
-        for (job, rows) in jobs.iter().zip(rows) {
-            gemm::<Best, W>(job.panels(rows), x, rows, scratch, add);
+        for (matrix, rows) in matrices.iter().zip(rows) {
+            gemm::<Best, W>(matrix.panels(rows), x, rows, scratch, add);
         }
     }
 
     fn float<W: FloatWeight + bytemuck::Pod>(self, x: &Activations) {
-        for (job, rows) in self.jobs.iter().zip(self.rows) {
-            let panels = bytemuck::cast_slice::<u8, W>(job.panels(rows));
+        for (matrix, rows) in self.matrices.iter().zip(self.rows) {
+            let panels = bytemuck::cast_slice::<u8, W>(matrix.panels(rows));
             match rows.n_rows() {
-                1 => gemv_float(panels, x.rows(), rows.row_mut(0), job.add),
-                _ => gemm_float(panels, x.rows(), x.width(), rows, job.add),
+                1 => gemv_float(panels, x.rows(), rows.row_mut(0), matrix.add),
+                _ => gemm_float(panels, x.rows(), x.width(), rows, matrix.add),
             }
         }
     }
