@@ -1,10 +1,10 @@
 // Sessions that survive: what is in the KV cache, kept in IndexedDB by a name.
 //
 // The database is one of its own, so that sessions and models are deleted apart from each
-// other. HEADS: id → what a session is; LAYERS: id → the bytes of all layers. As a Blob they
-// are read by the worker alone, and pass through no page.
+// other. HEADS: id → what a session is; LAYERS: id → the bytes of all layers, a Blob, which the
+// worker reads when they are restored.
 
-import { PageLMError, badRequest } from "./errors.js";
+import { PageLMError, aborted, badRequest } from "./errors.js";
 import { ANSWER, REQUEST } from "./protocol.js";
 import { abortSignal, object } from "./request.js";
 
@@ -27,22 +27,30 @@ export class Sessions {
     check(id);
     const { data = null, signal } = object("options", options);
     const copy = cloned(data);
+    return alone(id, abortSignal(signal), () => this.#save(id, copy, signal ?? undefined));
+  }
+
+  async #save(id, data, signal) {
     const parts = [];
     const onAnswer = (answer) => {
       if (answer.type === ANSWER.PART) parts[answer.index] = new Blob([answer.bytes]);
     };
-    const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal: abortSignal(signal), onAnswer });
+    const { model, build, tokens, layers } = await this.#engine.request({ type: REQUEST.SAVE }, { signal, onAnswer });
     const blob = new Blob(parts);
-    const head = { id, name: this.#model, model, build, tokens, layers, bytes: blob.size, data: copy, saved: Date.now() };
-    const put = (bytes) => within("readwrite", (stores) => {
-      stores(LAYERS).put(bytes, id); // first: where it throws, no head is written either
+    const head = { id, name: this.#model, model, build, tokens, layers, bytes: blob.size, data, saved: Date.now() };
+    const database = await open();
+    const put = (bytes) => transact(database, "readwrite", (stores) => {
+      stores(LAYERS).put(bytes, id);
       stores(HEADS).put(head);
     });
     try {
-      await put(blob);
-    } catch (error) {
-      if (error.code === "storage_full") throw error;
-      await put(await blob.arrayBuffer()); // some private modes take no Blobs
+      await put(blob).catch(async (error) => {
+        if (error.code === "storage_full") throw error;
+        // Some browsers, in private windows, keep no Blobs.
+        await put(await blob.arrayBuffer().catch(() => Promise.reject(error)));
+      });
+    } finally {
+      database.close();
     }
     return info(head);
   }
@@ -70,10 +78,27 @@ export class Sessions {
   /** Deletes a session; one that is not there as well. */
   async remove(id) {
     check(id);
-    await within("readwrite", (stores) => {
+    await alone(id, undefined, () => within("readwrite", (stores) => {
       stores(HEADS).delete(id);
       stores(LAYERS).delete(id);
-    });
+    }));
+  }
+}
+
+/** What `act` brings, in its turn among all tabs: what is removed after a save has begun stays removed. */
+async function alone(id, signal, act) {
+  if (signal?.aborted) throw aborted(signal);
+  let begun = false;
+  const hold = () => {
+    begun = true;
+    return act();
+  };
+  try {
+    return await navigator.locks.request(`pagelm-session:${id}`, { signal }, hold);
+  } catch (error) {
+    if (begun) throw error;
+    if (signal?.aborted) throw aborted(signal);
+    return act(); // there are no locks here
   }
 }
 
@@ -94,16 +119,13 @@ function cloned(data) {
   }
 }
 
-/** What `issue` returns, once its transaction is complete. */
+/** As `transact`, with a connection of its own. */
 async function within(mode, issue) {
-  let database;
+  const database = await open();
   try {
-    database = await open();
     return await transact(database, mode, issue);
-  } catch (error) {
-    throw typed(error);
   } finally {
-    database?.close();
+    database.close();
   }
 }
 
@@ -113,7 +135,7 @@ function open() {
     try {
       request = indexedDB.open(DATABASE, 2);
     } catch (error) {
-      return reject(error); // an opaque origin has no store
+      return reject(typed(error)); // an opaque origin has no store
     }
     request.onupgradeneeded = ({ oldVersion }) => {
       const database = request.result;
@@ -122,22 +144,35 @@ function open() {
       database.createObjectStore(LAYERS);
     };
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = () => reject(typed(request.error));
   });
 }
 
-function transact(database, mode, issue) {
-  return new Promise((resolve, reject) => {
-    const transaction = database.transaction([HEADS, LAYERS], mode);
+/** What `issue` returns, once all that it asked for is done; if it throws, nothing is. */
+async function transact(database, mode, issue) {
+  let transaction;
+  try {
+    transaction = database.transaction([HEADS, LAYERS], mode);
     const results = issue((name) => transaction.objectStore(name));
-    transaction.oncomplete = () => resolve(results);
-    transaction.onabort = () => reject(transaction.error);
-  });
+    await new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error);
+    });
+    return results;
+  } catch (error) {
+    try {
+      transaction?.abort();
+    } catch {
+      // It has ended.
+    }
+    throw typed(error);
+  }
 }
 
 function typed(error) {
   if (error instanceof PageLMError) return error;
   const what = error?.message ?? "without a reason";
+  if (error?.name === "DataCloneError") return badRequest(`\`data\` cannot be stored (${what})`);
   if (error?.name === "QuotaExceededError") {
     return new PageLMError("storage_full", "There is no room in this browser for the session. Delete sessions or models, and save again.", { what }, { cause: error });
   }

@@ -16,8 +16,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 pub(crate) const MAX_THREADS: usize = 16;
 
 /// Turns to spin before sleeping: enough for the time between two passes, in which a token is
-/// chosen. With a tenth of it a small model's decode takes a twentieth longer.
-const SPIN: u32 = 500_000;
+/// chosen (with a tenth of it a small model's decode takes a twentieth longer), and little enough
+/// that a program on the same core gets it soon.
+const SPIN: u32 = if cfg!(test) { 5_000 } else { 500_000 };
 
 type Job = dyn Fn(usize) + Sync;
 

@@ -160,7 +160,7 @@ impl Rounder {
         Rounder { factor: F32x4::splat(factor), magic: F32x4::from_v128(magic) }
     }
 
-    /// Nearest i16, ties to even, of what is far from its bounds.
+    /// Nearest i16, ties to even, of what is far from its bounds; infinities give 0.
     #[inline(always)]
     pub(crate) fn round(&self, low: F32x4, high: F32x4) -> v128 {
         // Adding 1.5·2^23 rounds, and leaves the integer in the lowest bits: cheaper than a

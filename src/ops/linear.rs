@@ -41,7 +41,7 @@ impl Scratch {
     }
 }
 
-/// Prefill: rows are cut into so many parts for each thread, where there are enough of them.
+/// Prefill: a part of the rows is at most such a fraction of a thread's share, in whole panels.
 const PARTS: usize = 8;
 /// Panels in a part at most: two lines of memory, so that threads seldom write to the same one.
 const PART_PANELS: usize = 4;

@@ -1,8 +1,9 @@
 // Sessions that survive, and the tasks that share a prefix, with the real model.
 
 import assert from "node:assert/strict";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DOCROOT } from "./fixtures.mjs";
+import { DOCROOT, PROJECT } from "./fixtures.mjs";
 import { string, tinyLlama, writeGguf } from "./gguf.mjs";
 import { needsRealModel, openSite, ready } from "./harness.mjs";
 import * as routes from "./routes.mjs";
@@ -113,15 +114,60 @@ test("saves and restores of one name at once do not harm each other", async (t) 
   const page = await site.blank(t);
   const outcome = await page.evaluate(async (url) => {
     await load(url, { shared: false });
-    await lm.completions.create({ prompt: "abc", max_tokens: 4, ignore_eos: true });
-    const saves = Array.from({ length: 6 }, () => lm.sessions.save("same"));
-    const [, ...restored] = await Promise.all([Promise.all(saves), ...Array.from({ length: 3 }, () => saves[0].then(() => lm.sessions.restore("same")))]);
-    restored.push(await lm.sessions.restore("same"));
-    const stored = await storedRecords();
-    return { refilled: restored.map(({ refilled }) => refilled), lengths: stored.filter(({ store }) => store === "layers").map(({ length }) => length), bytes: restored[0].bytes };
+    const acts = [];
+    for (const n of [4, 44, 84, 124]) {
+      // Each of another length in the store, so that layers of one fit no head of another.
+      await lm.completions.create({ prompt: "abc", max_tokens: n, ignore_eos: true });
+      acts.push(lm.sessions.save("same"), acts[0]?.then(() => lm.sessions.restore("same")));
+    }
+    const done = await Promise.all(acts);
+    const last = await lm.sessions.restore("same");
+    const lengths = (await storedRecords()).filter(({ store }) => store === "layers").map(({ length }) => length);
+    // In its turn: what is removed after a save has begun stays removed.
+    const pending = lm.sessions.save("gone");
+    await lm.sessions.remove("gone");
+    await pending;
+    return { refilled: done.filter((_, i) => i % 2).map((restored) => restored?.refilled), last, lengths, names: (await lm.sessions.list()).map(({ id }) => id) };
   }, tinyUrl);
-  assert.deepEqual(outcome, { refilled: [false, false, false, false], lengths: [outcome.bytes], bytes: outcome.bytes });
-  assert.ok(outcome.bytes > 0);
+  assert.deepEqual(outcome.refilled, [undefined, false, false, false]);
+  assert.equal(outcome.last.refilled, false);
+  assert.deepEqual(outcome.lengths, [outcome.last.bytes]);
+  assert.deepEqual(outcome.names, ["same"]);
+});
+
+test("a save whose data cannot be stored changes nothing", async (t) => {
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    await lm.completions.create({ prompt: "abc", max_tokens: 4, ignore_eos: true });
+    const saved = await lm.sessions.save("same", { data: 1 });
+    await lm.completions.create({ prompt: "cab", max_tokens: 60, ignore_eos: true });
+    // It can be cloned, but not kept.
+    const data = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    const { error } = await attempt(() => lm.sessions.save("same", { data }));
+    const other = await attempt(() => lm.sessions.save("other", { data }));
+    const stored = (await storedRecords()).filter(({ store }) => store === "layers").length;
+    const { refilled, data: kept, tokens } = await lm.sessions.restore("same");
+    return { codes: [error.code, other.error.code], stored, refilled, kept, tokens: [saved.tokens, tokens] };
+  }, tinyUrl);
+  assert.deepEqual(outcome, { codes: ["bad_request", "bad_request"], stored: 1, refilled: false, kept: 1, tokens: [outcome.tokens[0], outcome.tokens[0]] });
+});
+
+test("layers that the browser has lost are computed again", async (t) => {
+  const lost = `Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));`;
+  site.server.route("pkg/worker.js", routes.altered(path.join(PROJECT, "pkg/worker.js"), lost));
+  t.after(() => site.server.unroute("pkg/worker.js"));
+  const page = await site.blank(t);
+  const outcome = await page.evaluate(async (url) => {
+    await load(url, { shared: false });
+    const prompt = await lm.tokenize("abc abc abc");
+    await lm.completions.create({ prompt, max_tokens: 4, ignore_eos: true });
+    await lm.sessions.save("lost");
+    const { refilled } = await lm.sessions.restore("lost");
+    const { usage } = await lm.completions.create({ prompt, max_tokens: 1, ignore_eos: true });
+    return { refilled, computed: prompt.length - usage.prompt_tokens_details.cached_tokens };
+  }, site.server.route("models/lost.gguf", routes.bytes(writeGguf(tinyLlama()))));
+  assert.deepEqual(outcome, { refilled: true, computed: 1 });
 });
 
 test("where the browser keeps no Blobs, a session is kept all the same", async (t) => {

@@ -143,8 +143,13 @@ test("a session is saved by the tab whose tokens are in the cache, and by no oth
   assert.equal(await two.evaluate(completionLength), 4);
   assert.equal((await one.evaluate(save)).error?.code, "session_displaced");
   assert.deepEqual(await one.evaluate(() => lm.sessions.list()), [saved], "nothing of the other's is stored");
+  const layers = (await one.evaluate(() => storedRecords())).filter(({ store }) => store === "layers");
+  assert.deepEqual(layers.map(({ length }) => length), [saved.bytes]);
   assert.equal(await one.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
   assert.ok((await one.evaluate(save)).value, "what was restored is this tab's own");
+  // The layers cross to the tab that has the engine.
+  assert.equal(await two.evaluate(() => lm.sessions.restore("mine").then(({ refilled }) => refilled)), false);
+  assert.equal((await two.evaluate(save)).value?.tokens, saved.tokens);
 });
 
 test("an owner that hangs holds nobody up: not who waits for an answer, nor who comes later", async (t) => {
