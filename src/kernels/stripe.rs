@@ -1,4 +1,4 @@
-//! Disjoint column stripes of a row-major matrix, one for each thread.
+//! Disjoint column stripes of a row-major matrix: one for each thread, or as threads ask.
 
 use core::marker::PhantomData;
 use core::ops::Range;

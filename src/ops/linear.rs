@@ -41,7 +41,7 @@ impl Scratch {
     }
 }
 
-/// Prefill: a part of the rows is at most such a fraction of a thread's share, in whole panels.
+/// Prefill: a part of the rows is one in so many of a thread's share, in whole panels, or less.
 const PARTS: usize = 8;
 /// Panels in a part at most: two lines of memory, so that threads seldom write to the same one.
 const PART_PANELS: usize = 4;

@@ -214,9 +214,9 @@ test("a session of the store's first version is computed again", async (t) => {
     const restored = await lm.sessions.restore("old");
     const { usage } = await lm.completions.create({ prompt, max_tokens: 1, ignore_eos: true });
     const again = await lm.sessions.save("old");
-    return { tokens: saved.tokens, restored: restored.tokens, refilled: restored.refilled, reused: prompt.length - usage.prompt_tokens_details.cached_tokens, again: (await lm.sessions.restore("old")).refilled, bytes: again.bytes > 0 };
+    return { tokens: saved.tokens, restored: restored.tokens, refilled: restored.refilled, computed: prompt.length - usage.prompt_tokens_details.cached_tokens, again: (await lm.sessions.restore("old")).refilled, bytes: again.bytes > 0 };
   }, tinyUrl);
-  assert.deepEqual(outcome, { tokens: outcome.tokens, restored: outcome.tokens, refilled: true, reused: 1, again: false, bytes: true });
+  assert.deepEqual(outcome, { tokens: outcome.tokens, restored: outcome.tokens, refilled: true, computed: 1, again: false, bytes: true });
 });
 
 test("whatever a caller gets wrong is a PageLMError", async (t) => {
